@@ -1,0 +1,215 @@
+"""The campaign: the one stateful object. Settings, state file and record, opened for writing or for reading."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.measurement import Measurement
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.errors import CampaignError, CampaignFileError, StateError
+from saltloop.loop.events import Event, content_hash
+from saltloop.loop.lock import CampaignLock
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.settings import FREE_ON_RESUME, CampaignSettings, changed_settings, load_campaign_file
+from saltloop.loop.state import StateFile, read_state
+
+STATE_NAME = "state.jsonl"
+
+#: What a seed is for; part of its derivation (design: seeds are derived, not stored).
+SEED_PURPOSES = {"surrogate": 1, "acquisition": 2, "oracle": 3}
+
+
+class Campaign:
+    """A campaign's folder: ``state.jsonl`` is the truth, ``record`` what it adds up to.
+
+    Use ``Campaign.start_or_resume(file)`` to write (it holds the lock until ``close``), ``Campaign.read(folder)`` to look.
+    """
+
+    def __init__(self, folder: Path, settings: CampaignSettings, record: CampaignRecord, events: list[Event]) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.record = record
+        self.events = events
+        self.messages: list[str] = []
+        self._state: StateFile | None = None
+        self._lock: CampaignLock | None = None
+        self._species: SpeciesBook | None = None
+
+    @classmethod
+    def start_or_resume(cls, file: Path, *, actor: str = "controller", steal_lock: bool = False) -> Campaign:
+        """Open the campaign of a campaign file for writing; the first time, create its folder and state.
+
+        Raises:
+            CampaignFileError: the file is wrong, or differs from the recorded settings in more than budget or execution.
+            LockedError: another process writes this campaign.
+            StateError: the state file is damaged or newer than this program.
+        """
+        settings = load_campaign_file(file)
+        return cls._open(file.parent / settings.name, settings, file, actor=actor, steal_lock=steal_lock)
+
+    @classmethod
+    def open(cls, folder: Path, *, actor: str = "controller", steal_lock: bool = False) -> Campaign:
+        """Open an existing campaign's folder for writing, with the settings that its state records."""
+        settings = cls.read(folder).settings
+        return cls._open(folder, settings, None, actor=actor, steal_lock=steal_lock)
+
+    @classmethod
+    def read(cls, folder: Path) -> Campaign:
+        """Read a campaign without a lock. A torn last line is left where it is and said in ``messages``."""
+        path = folder / STATE_NAME
+        if not path.exists():
+            raise CampaignError(
+                f"There is no campaign in {folder} (no {STATE_NAME}). Start one with 'saltloop run CAMPAIGN.yaml'."
+            )
+        events, torn = read_state(path)
+        if not events:
+            raise StateError(f"{path} holds no event yet; start the campaign again with 'saltloop run CAMPAIGN.yaml'.")
+        record = CampaignRecord.replay(events)
+        campaign = cls(folder, _recorded_settings(record), record, events)
+        if torn:
+            campaign.messages.append(f"The last line of {path} is torn; the next writer will move it aside.")
+        return campaign
+
+    @classmethod
+    def _open(
+        cls, folder: Path, settings: CampaignSettings, file: Path | None, *, actor: str, steal_lock: bool
+    ) -> Campaign:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = CampaignLock(folder / "state.lock", steal=steal_lock)
+        lock.acquire()
+        try:
+            state = StateFile(folder / STATE_NAME, guard=lock.check)
+            campaign = cls(folder, settings, CampaignRecord.replay(state.events), state.events)
+            campaign._state, campaign._lock = state, lock
+            if state.torn_piece:
+                campaign.messages.append(
+                    f"The last line of the state file was torn (a crash in the middle of a write). It was moved to "
+                    f"{state.torn_piece.name}; the campaign goes on from the event before it."
+                )
+            if state.events:
+                campaign._resume(file, actor)
+            else:
+                campaign._create(actor)
+        except BaseException:
+            lock.release()
+            raise
+        return campaign
+
+    def append(self, event_type: str, data: dict[str, Any], *, actor: str = "controller") -> Event:
+        """Record one event durably and add it to ``record``."""
+        if self._state is None:
+            raise CampaignError("This campaign was opened for reading; open it with Campaign.open to write.")
+        event = self._state.append(event_type, data, actor=actor)
+        self.record.apply(event)
+        return event
+
+    def close(self) -> None:
+        """Release the state file and the lock."""
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Campaign:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def species(self) -> SpeciesBook:
+        """The built-in species and the campaign's own."""
+        if self._species is None:
+            self._species = self.settings.species_book()
+        return self._species
+
+    def formulation(self, candidate_id: str) -> Formulation:
+        """The formulation of a candidate."""
+        return Formulation.from_dict(self.record.candidates[candidate_id].formulation, species=self.species)
+
+    def measurements(self, quantity: str = "conductivity") -> list[Measurement]:
+        """The campaign's own valid results as they arrived, by measurement id."""
+        return [
+            Measurement.from_dict(result.measurement, species=self.species)
+            for result in self.record.valid_results(quantity)
+        ]
+
+    def seed(self, iteration: int, purpose: str, *more: int) -> int:
+        """The seed for one purpose in one iteration, a 32-bit integer."""
+        import numpy as np
+
+        entropy = [self.settings.seed, iteration, SEED_PURPOSES[purpose], *more]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+    def _create(self, actor: str) -> None:
+        settings = self.settings.model_dump(mode="json")
+        self.append(
+            "campaign_created",
+            {"settings": settings, "settings_hash": content_hash(settings), "versions": versions()},
+            actor=actor,
+        )
+
+    def _resume(self, file: Path | None, actor: str) -> None:
+        recorded = _recorded_settings(self.record).model_dump(mode="json")
+        now = self.settings.model_dump(mode="json")
+        changes = changed_settings(recorded, now)
+        forbidden = {name: values for name, values in changes.items() if name.split(".")[0] not in FREE_ON_RESUME}
+        if forbidden:
+            listed = "\n".join(f"  {name}: {old!r} when it started, now {new!r}" for name, (old, new) in forbidden.items())
+            raise CampaignFileError(
+                f"{file} was edited after the campaign '{self.settings.name}' had started:\n{listed}\n"
+                "Decisions already recorded rest on the old values. Put them back to go on, or give the campaign a new "
+                "'name' to start another one. (budget and execution may be changed at any time.)"
+            )
+        if self.record.is_paused:
+            self.append("resumed", {"versions": versions()}, actor=actor)
+        if recorded["budget"] != now["budget"]:
+            self.append("budget_changed", {"budget": now["budget"], "was": recorded["budget"]}, actor=actor)
+
+
+def _recorded_settings(record: CampaignRecord) -> CampaignSettings:
+    try:
+        return CampaignSettings.model_validate(record.settings)
+    except ValueError as error:
+        raise StateError(
+            f"The settings recorded in the state file cannot be read by this saltloop ({error}). They were written by "
+            f"{record.created.get('versions', {})}; use that version."
+        ) from None
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides: saltloop, its numerical packages, Python."""
+    names = ("saltloop", "torch", "botorch", "gpytorch", "openmm", "rdkit")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def campaign_folder(path: Path) -> Path:
+    """The folder of a campaign named by its folder or its campaign file.
+
+    Raises:
+        CampaignFileError: neither exists.
+    """
+    if path.is_dir():
+        return path
+    if not path.exists():
+        raise CampaignFileError(f"There is neither a campaign file nor a campaign folder {path}.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CampaignFileError(f"{path} is not a campaign file: {error}") from None
+    name = values.get("name", path.stem) if isinstance(values, dict) else path.stem
+    return path.parent / str(name)

@@ -1,0 +1,79 @@
+"""The command ``saltloop``. Each command's work is imported when it runs, so that help and status answer at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from saltloop.chemistry.errors import SaltloopError
+
+EXIT_ERROR = 1
+EXIT_WAITING = 3
+EXIT_INTERRUPTED = 130
+
+#: Command -> (module below saltloop.loop.commands, one-line help).
+COMMANDS = {
+    "run": ("run", "Start a campaign, or resume it: predict, choose, simulate, learn."),
+    "status": ("inspect", "Where a campaign stands."),
+    "log": ("inspect", "Every decision of a campaign, and why."),
+    "show": ("inspect", "One candidate's story."),
+    "plot": ("plot", "Best so far, predicted against measured, the tail filling up."),
+    "ask": ("lab", "Propose candidates for a lab and print a worklist (CSV)."),
+    "tell": ("lab", "Take measured results (CSV) into a campaign."),
+    "measure": ("measure", "Run one oracle on one formulation."),
+    "predict": ("predict", "The surrogate's conductivity for a formulation."),
+    "verify": ("verify", "Check the hash chain; replay every decision."),
+    "data": ("data", "Data sets: fetch, list, describe."),
+}
+
+
+class LazyGroup(click.Group):
+    """Lists commands from ``COMMANDS`` and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"saltloop.loop.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 3 waiting for people or results, 4 locked by another process, "
+    "5 state file damaged or not writable, 130 interrupted (the campaign resumes with the same command).",
+)
+@click.version_option(package_name="saltloop")
+def cli() -> None:
+    """saltloop: an autonomous discovery loop for liquid battery electrolytes."""
+
+
+def main() -> None:
+    """Entry point: errors of ours become one message and an exit code, without a traceback."""
+    try:
+        code: Any = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Nothing is lost: the same command goes on from here.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except SaltloopError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", EXIT_ERROR))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

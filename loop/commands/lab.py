@@ -1,0 +1,88 @@
+"""``saltloop ask`` and ``tell``: candidates out to a lab, measured results back in."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import click
+
+from saltloop.loop.campaign import Campaign, campaign_folder
+from saltloop.loop.commands.options import campaign_argument, json_option, print_json, quiet_option, steal_option
+
+WORKLIST_COLUMNS = (
+    "candidate_id", "formulation", "predicted_mS_cm", "predicted_std_mS_cm",
+    "quantity", "value", "unit", "standard_uncertainty", "source", "external_id",
+)  # fmt: skip
+
+
+@click.command()
+@campaign_argument
+@click.option("-n", "n", type=click.IntRange(1, 64), default=4, show_default=True, help="How many candidates.")
+@quiet_option
+@steal_option
+def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
+    """Propose N formulations for a lab. The worklist goes to stdout (CSV); fill its empty columns and 'tell' it.
+
+    CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign.
+    """
+    from saltloop.loop.controller import propose_batch
+    from saltloop.loop.preflight import check_before_start
+    from saltloop.loop.screen import Screen
+    from saltloop.loop.strategy import SurrogateStrategy
+
+    screen = Screen(is_quiet=quiet)
+    start = Campaign.open if campaign.is_dir() else Campaign.start_or_resume
+    with start(campaign, actor="ask", steal_lock=steal_lock) as opened:
+        for message in opened.messages:
+            screen.warn(message)
+        check_before_start(opened)
+        strategy = SurrogateStrategy(opened)
+        if not strategy.has_model(opened):
+            with screen.task("Training the surrogate") as progress:
+                fit = strategy.fit(opened, iteration=len(opened.record.batches), progress=progress)
+            opened.append("surrogate_fitted", {**fit, "n_rounds": opened.record.n_rounds}, actor="ask")
+        candidates = propose_batch(opened, strategy, n=n, assigned_to="lab", screen=screen, actor="ask")
+    writer = csv.DictWriter(sys.stdout, WORKLIST_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for candidate in candidates:
+        predicted = candidate.why["predicted"]
+        writer.writerow(
+            {
+                "candidate_id": candidate.candidate_id,
+                "formulation": candidate.text,
+                "predicted_mS_cm": f"{predicted['mean']:.3f}",
+                "predicted_std_mS_cm": f"{predicted['standard_deviation']:.3f}",
+                "quantity": "conductivity",
+                "unit": "mS/cm",
+                "source": "experiment",
+            }
+        )
+
+
+@click.command()
+@campaign_argument
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would happen and record nothing.")
+@json_option
+@steal_option
+def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, steal_lock: bool) -> None:
+    """Take measured RESULTS (CSV) into a campaign: the whole file or nothing. Telling a file twice changes nothing."""
+    from saltloop.loop.intake import tell as take
+
+    folder = campaign_folder(campaign)
+    if dry_run:
+        told = take(Campaign.read(folder), results, dry_run=True)
+    else:
+        with Campaign.open(folder, actor="tell", steal_lock=steal_lock) as opened:
+            for message in opened.messages:
+                click.echo(message, err=True)
+            told = take(opened, results)
+    if as_json:
+        print_json({"ingested": told.n_ingested, "known": told.n_known, "quarantined": told.n_quarantined})
+        return
+    verb = "would be " if dry_run else ""
+    click.echo(f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined.")
+    for message in told.messages:
+        click.echo(f"  {message}")

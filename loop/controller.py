@@ -1,0 +1,181 @@
+"""The loop: look at the record, do the next thing, append what happened. Resuming is the same as going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from enum import Enum
+from typing import Any
+
+from saltloop.loop.campaign import Campaign, versions
+from saltloop.loop.jobs import JobRunner
+from saltloop.loop.record import Candidate
+from saltloop.loop.screen import Screen
+from saltloop.loop.strategy import Strategy
+
+
+class Step(Enum):
+    """What a campaign needs next."""
+
+    FIT = "fit the surrogate"
+    PROPOSE = "propose a batch"
+    APPROVE = "approve the batch"
+    RUN_JOBS = "run the oracle"
+    EVALUATE = "evaluate the stop rules"
+    STOP = "nothing: a stop rule holds"
+    WAIT = "wait for people"
+
+
+def next_step(campaign: Campaign, *, has_model: bool) -> Step:
+    """The next step, from the campaign's record alone (and whether its model's weights are at hand)."""
+    record, settings = campaign.record, campaign.settings
+    if record.is_closed:
+        return Step.STOP
+    waiting = _open_batch(campaign)
+    if any(candidate.status == "candidate" for candidate in waiting):
+        return Step.APPROVE if settings.approval == "auto" else Step.WAIT
+    if waiting:
+        return Step.WAIT if settings.oracle.kind == "lab" else Step.RUN_JOBS
+    if record.batches and record.last_stop.get("n_batches") != len(record.batches):
+        return Step.EVALUATE if has_model else Step.FIT
+    if record.last_stop.get("should_stop"):
+        return Step.STOP
+    if not has_model or record.n_rounds - record.fits[-1]["n_rounds"] >= settings.refit_every:
+        return Step.FIT
+    return Step.PROPOSE
+
+
+class Controller:
+    """Alternates the strategy and the oracle until a stop rule holds or a person is needed."""
+
+    def __init__(self, campaign: Campaign, strategy: Strategy, executor: Executor, screen: Screen) -> None:
+        self._campaign = campaign
+        self._strategy = strategy
+        self._screen = screen
+        self._jobs = JobRunner(campaign, executor, screen.say)
+
+    def run(self) -> Step:
+        """Go on until there is nothing to do; returns STOP or WAIT. Ctrl-C records ``paused`` and is raised again."""
+        actions: dict[Step, Callable[[], None]] = {
+            Step.FIT: self._fit,
+            Step.PROPOSE: self._propose,
+            Step.APPROVE: self._approve,
+            Step.RUN_JOBS: self._run_jobs,
+            Step.EVALUATE: self._evaluate,
+        }
+        try:
+            while True:
+                step = next_step(self._campaign, has_model=self._strategy.has_model(self._campaign))
+                if step in (Step.STOP, Step.WAIT):
+                    return step
+                actions[step]()
+        except KeyboardInterrupt:
+            self._campaign.append("paused", {"reason": "interrupted (Ctrl-C)"})
+            raise
+
+    def _fit(self) -> None:
+        campaign = self._campaign
+        is_lost = bool(campaign.record.fits) and not self._strategy.has_model(campaign)
+        with self._screen.task("Training the surrogate") as progress:
+            if is_lost:
+                data = self._strategy.refit(campaign, campaign.record.fits[-1], progress)
+            else:
+                data = self._strategy.fit(campaign, iteration=len(campaign.record.batches), progress=progress)
+        if is_lost and data["weights_sha256"] == campaign.record.fits[-1]["weights_sha256"]:
+            self._screen.say("The surrogate's weights were gone; they were trained again, bit for bit.")
+            return
+        if is_lost:
+            self._screen.warn(
+                "The surrogate's weights were gone, and training on this machine gave slightly different ones. "
+                "Decisions from here on rest on these; the state file says so."
+            )
+        campaign.append("surrogate_fitted", {**data, "n_rounds": campaign.record.n_rounds})
+        self._screen.say(f"Surrogate trained on {data['n_rows']} conductivities.")
+
+    def _propose(self) -> None:
+        propose_batch(
+            self._campaign,
+            self._strategy,
+            n=self._campaign.settings.acquisition.batch_size,
+            assigned_to="lab" if self._campaign.settings.oracle.kind == "lab" else "oracle",
+            screen=self._screen,
+        )
+
+    def _approve(self) -> None:
+        for candidate in _open_batch(self._campaign):
+            if candidate.status == "candidate":
+                self._campaign.append("candidate_approved", {"candidate_id": candidate.candidate_id}, actor="auto")
+
+    def _run_jobs(self) -> None:
+        candidates = _open_batch(self._campaign)
+        with self._screen.jobs([(c.candidate_id, c.text) for c in candidates]) as progress:
+            self._jobs.run(candidates, progress)
+        for candidate in candidates:
+            self._screen.say(describe_outcome(self._campaign, candidate))
+
+    def _evaluate(self) -> None:
+        """Record what the batch taught (predictions before and after) and whether to go on."""
+        campaign = self._campaign
+        record, budget = campaign.record, campaign.settings.budget
+        batch = [c for c in record.candidates.values() if c.iteration == len(record.batches) - 1]
+        after = self._strategy.predict(campaign, [campaign.formulation(c.candidate_id) for c in batch])
+        reasons = []
+        if record.n_rounds >= budget.rounds:
+            reasons.append(f"{record.n_rounds} of {budget.rounds} rounds are done")
+        if budget.oracle_hours is not None and record.oracle_hours >= budget.oracle_hours:
+            reasons.append(f"{record.oracle_hours:.2f} of {budget.oracle_hours:g} oracle hours are used")
+        campaign.append(
+            "stop_evaluated",
+            {
+                "n_batches": len(record.batches),
+                "should_stop": bool(reasons),
+                "reasons": reasons,
+                "learned": [{"candidate_id": c.candidate_id, **p} for c, p in zip(batch, after, strict=True)],
+            },
+        )
+
+
+def propose_batch(
+    campaign: Campaign, strategy: Strategy, *, n: int, assigned_to: str, screen: Screen, actor: str = "controller"
+) -> list[Candidate]:
+    """Choose ``n`` formulations and record why; returns the new candidates."""
+    iteration = len(campaign.record.batches)
+    with screen.task("Screening the space") as progress:
+        data = strategy.propose(campaign, iteration=iteration, n=n, progress=progress)
+    candidates = [
+        {"candidate_id": f"c{iteration + 1:03d}-{k}-{entry['formulation_id'][1:7]}", **entry}
+        for k, entry in enumerate(data["candidates"], start=1)
+    ]
+    event: dict[str, Any] = {
+        **data,
+        "iteration": iteration,
+        "assigned_to": assigned_to,
+        "candidates": candidates,
+        "versions": versions(),
+    }
+    campaign.append("batch_proposed", event, actor=actor)
+    for candidate in candidates:
+        predicted = candidate["predicted"]
+        screen.say(
+            f"{candidate['candidate_id']}: {candidate['text']}: predicted {predicted['mean']:.2f} "
+            f"± {predicted['standard_deviation']:.2f} mS/cm"
+        )
+    return [campaign.record.candidates[entry["candidate_id"]] for entry in candidates]
+
+
+def describe_outcome(campaign: Campaign, candidate: Candidate) -> str:
+    """One line on what came back for a candidate."""
+    for measurement_id in candidate.measurement_ids:
+        measurement = campaign.record.results[measurement_id].measurement
+        if measurement["quantity"] == "conductivity":
+            return (
+                f"{candidate.candidate_id}: {measurement['source']} gave {measurement['value']:.2f} "
+                f"± {measurement['standard_uncertainty']:.2f} {measurement['unit']} ({measurement['method']})"
+            )
+    return f"{candidate.candidate_id}: {candidate.status}, {candidate.reason or 'no conductivity'}"
+
+
+def _open_batch(campaign: Campaign) -> list[Candidate]:
+    """Unsettled candidates of the controller's own batches: those for the oracle, or all of a lab campaign."""
+    is_lab = campaign.settings.oracle.kind == "lab"
+    return [c for c in campaign.record.open_candidates() if is_lab or c.assigned_to == "oracle"]

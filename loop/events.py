@@ -1,0 +1,88 @@
+"""Event types of the state file, their versions, and how old ones are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from saltloop.loop.errors import StateError
+
+#: The version of each event type that this code writes.
+EVENT_VERSIONS: Mapping[str, int] = {
+    "campaign_created": 1,
+    "surrogate_fitted": 1,
+    "batch_proposed": 1,
+    "candidate_approved": 1,
+    "candidate_rejected": 1,
+    "job_intended": 1,
+    "job_submitted": 1,
+    "job_lost": 1,
+    "job_finished": 1,
+    "job_failed": 1,
+    "result_ingested": 1,
+    "result_amended": 1,
+    "result_retracted": 1,
+    "result_quarantined": 1,
+    "budget_changed": 1,
+    "stop_evaluated": 1,
+    "paused": 1,
+    "resumed": 1,
+    "closed": 1,
+}
+
+#: ``(type, version) -> data of the next version``; pure functions, applied until the current version is reached.
+UPGRADES: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+GENESIS = "0" * 64
+"""``prev`` of the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the state file, upgraded to the current version of its type."""
+
+    seq: int
+    id: str
+    ts: str
+    type: str
+    v: int
+    actor: str
+    data: dict[str, Any]
+    prev: str
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no blanks: one value, one text, one hash. NaN and infinity are refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value's canonical text."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def read_event(record: Mapping[str, Any], *, line: int) -> Event:
+    """Turn one parsed line into an event of the current version.
+
+    Raises:
+        StateError: unknown type, missing field, or a version newer than this program knows.
+    """
+    try:
+        event_type, version, data = record["type"], record["v"], record["data"]
+        newest = EVENT_VERSIONS.get(event_type)
+        if newest is None or version > newest:
+            known = "not at all" if newest is None else f"up to version {newest}"
+            raise StateError(
+                f"Line {line} of the state file is a '{event_type}' event of version {version}; this saltloop knows it "
+                f"{known}. It was written by a newer saltloop: upgrade with 'pip install --upgrade saltloop'."
+            )
+        while version < newest:
+            data, version = UPGRADES[event_type, version](data), version + 1
+        return Event(
+            record["seq"], record["id"], record["ts"], event_type, version, record["actor"], data, record["prev"]
+        )
+    except (KeyError, TypeError) as error:
+        raise StateError(f"Line {line} of the state file is not an event: {error!r} is missing or wrong.") from None

@@ -1,0 +1,139 @@
+"""Results that arrive: checked, matched to candidates, ingested once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltloop.chemistry.datasets import ResultRow, read_results_csv
+from saltloop.chemistry.errors import DataError
+from saltloop.chemistry.measurement import Measurement
+from saltloop.loop.campaign import Campaign
+
+#: Beyond any liquid electrolyte near room temperature (mS/cm); concentrated aqueous acids reach 800.
+HIGHEST_CONDUCTIVITY_MS_CM = 200.0
+DENSITY_RANGE_G_CM3 = (0.5, 3.0)
+
+
+def why_unphysical(measurement: Measurement) -> str:
+    """The reason why a value cannot be right, or an empty string."""
+    value = measurement.value
+    if measurement.quantity == "conductivity":
+        if value <= 0:
+            return f"a conductivity of {value:g} {measurement.unit} is not positive"
+        if measurement.in_unit("mS/cm").value > HIGHEST_CONDUCTIVITY_MS_CM:
+            return f"a conductivity of {value:g} {measurement.unit} is above any liquid electrolyte's"
+    if measurement.quantity == "density":
+        low, high = DENSITY_RANGE_G_CM3
+        if not low <= measurement.in_unit("g/cm3").value <= high:
+            return f"a density of {value:g} {measurement.unit} is outside {low}-{high} g/cm3"
+    return ""
+
+
+def result_entry(measurement: Measurement, candidate_id: str | None, job_key: str | None) -> dict[str, Any]:
+    """One measurement as it stands in a ``result_ingested`` event."""
+    return {
+        "measurement_id": measurement.measurement_id,
+        "measurement": measurement.to_dict(),
+        "candidate_id": candidate_id,
+        "job_key": job_key,
+    }
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a results file."""
+
+    n_ingested: int
+    n_known: int
+    n_quarantined: int
+    messages: tuple[str, ...]
+
+
+def tell(campaign: Campaign, path: Path, *, actor: str = "tell") -> Told:
+    """Take a CSV of measured results into the campaign: the whole file, or nothing of it.
+
+    A result that is already there is a no-op. A value that cannot be physical is quarantined, and said.
+
+    Raises:
+        DataError: the file is unreadable, or a row names an unknown candidate, contradicts its candidate, or contradicts
+            a result that is already there. The message names every such row; nothing was recorded.
+    """
+    rows = read_results_csv(path, campaign.species)
+    matched, problems = _match(campaign, rows)
+    new: list[tuple[ResultRow, Measurement]] = []
+    n_known = 0
+    for row, measurement in matched:
+        recorded = campaign.record.results.get(measurement.measurement_id)
+        if recorded is None:
+            new.append((row, measurement))
+        elif recorded.measurement == measurement.to_dict():
+            n_known += 1
+        else:
+            problems.append(
+                f"line {row.line}: {row.external_id!r} from {row.source!r} was already told with another value "
+                f"({recorded.measurement['value']:g}, now {measurement.value:g}); give it a new external_id"
+            )
+    if problems:
+        raise DataError(f"{path}: nothing was recorded.\n" + "\n".join(f"  {problem}" for problem in problems))
+    good = [(row, m) for row, m in new if not why_unphysical(m)]
+    bad = [(row, m) for row, m in new if why_unphysical(m)]
+    if good:
+        entries = [result_entry(m, row.candidate_id or None, None) for row, m in good]
+        campaign.append("result_ingested", {"results": entries, "file": path.name}, actor=actor)
+    messages = []
+    for row, measurement in bad:
+        reason = why_unphysical(measurement)
+        campaign.append(
+            "result_quarantined",
+            {
+                "candidate_id": None,
+                "job_key": None,
+                "reason": reason,
+                "measurements": [measurement.to_dict()],
+                "file": path.name,
+            },
+            actor=actor,
+        )
+        messages.append(f"line {row.line} is quarantined: {reason}")
+    return Told(len(good), n_known, len(bad), tuple(messages))
+
+
+def _match(
+    campaign: Campaign, rows: Sequence[ResultRow]
+) -> tuple[list[tuple[ResultRow, Measurement]], list[str]]:
+    matched, problems = [], []
+    seen: dict[str, int] = {}
+    for row in rows:
+        formulation = row.formulation
+        if row.candidate_id and row.candidate_id not in campaign.record.candidates:
+            problems.append(
+                f"line {row.line}: candidate {row.candidate_id!r} is unknown; the worklist of 'saltloop ask' and "
+                "'saltloop status' list the ids. A result that was not asked for needs a 'formulation' instead"
+            )
+            continue
+        if row.candidate_id:
+            asked = campaign.formulation(row.candidate_id)
+            formulation = formulation or asked
+        if formulation is None:
+            problems.append(f"line {row.line}: neither candidate_id nor formulation says what was measured; add one")
+            continue
+        measurement = Measurement(
+            formulation=formulation,
+            quantity=row.quantity,
+            value=row.value,
+            unit=row.unit,
+            standard_uncertainty=row.standard_uncertainty,
+            source=row.source,
+            reference=row.candidate_id or "",
+            external_id=row.external_id,
+        )
+        if (other := seen.setdefault(measurement.measurement_id, row.line)) != row.line:
+            problems.append(
+                f"line {row.line}: the same result as line {other}; give replicates their own external_id"
+            )
+            continue
+        matched.append((row, measurement))
+    return matched, problems

@@ -1,0 +1,127 @@
+"""One writer a campaign: a lock file that names its holder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import Any
+
+from saltloop.loop.errors import LockedError
+from saltloop.loop.state import utc_now
+
+
+class CampaignLock:
+    """Exclusive right to write a campaign's state, held between ``acquire`` and ``release`` (or in a ``with`` block).
+
+    The lock file is created with ``O_EXCL`` (atomic on local disks, NFS v3+ and Lustre) and names host, process and
+    start time. A lock is stale only when its process is provably dead on this same host; any other lock is taken
+    over only with ``steal=True``.
+    """
+
+    def __init__(self, path: Path, *, steal: bool = False) -> None:
+        self.path = path
+        self._steal = steal
+        self._token = uuid.uuid4().hex
+
+    def __enter__(self) -> CampaignLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            LockedError: another process holds it; the message names that process and the remedy.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(
+            {
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "process_start": _process_start(os.getpid()),
+                "since": utc_now(),
+                "token": self._token,
+            }
+        ).encode()
+        while True:
+            try:
+                descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            except FileExistsError:
+                self._clear_or_refuse()
+                continue
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            return
+
+    def check(self) -> None:
+        """Raise LockedError if somebody stole the lock since we took it."""
+        holder = _read(self.path)
+        if holder is None or holder.get("token") != self._token:
+            raise LockedError(f"The lock {self.path} was taken over by another process; this one stops writing.")
+
+    def release(self) -> None:
+        """Give the lock back; a lock that is no longer ours is left alone."""
+        holder = _read(self.path)
+        if holder is not None and holder.get("token") == self._token:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _clear_or_refuse(self) -> None:
+        holder = _read(self.path)
+        if holder is None:
+            return
+        if not self._steal and not _is_provably_dead(holder):
+            raise LockedError(
+                f"This campaign is being written by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
+                f"since {holder.get('since', '?')} ({self.path}). Stop that process first, or, if you know that it is "
+                "gone (another host, a crashed node), repeat the command with --steal-lock."
+            )
+        aside = self.path.with_name(f"{self.path.name}.{self._token}")
+        try:
+            os.rename(self.path, aside)
+        except FileNotFoundError:
+            return
+        moved = _read(aside)
+        if moved != holder and not self._steal:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, self.path)
+        aside.unlink()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        holder = json.loads(path.read_text() or "{}")
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def _process_start(pid: int) -> float | None:
+    import psutil
+
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
+def _is_provably_dead(holder: dict[str, Any]) -> bool:
+    if holder.get("host") != socket.gethostname() or not isinstance(holder.get("pid"), int):
+        return False
+    start = _process_start(holder["pid"])
+    if start is None:
+        import psutil
+
+        return not psutil.pid_exists(holder["pid"])
+    return abs(start - float(holder.get("process_start") or start)) > 1.0

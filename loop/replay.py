@@ -1,0 +1,108 @@
+"""Replay of a state file: does the same history lead to the same decisions, and do the job folders hold what it says?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.events import content_hash
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.strategy import Strategy
+from saltloop.simulators.job import read_outcome
+
+#: Acquisition values may differ in the last digits between numbers of threads; formulations may not differ at all.
+RELATIVE_TOLERANCE = 1e-6
+
+
+@dataclass
+class Verdict:
+    """What the replay found."""
+
+    n_events: int = 0
+    n_fits: int = 0
+    n_decisions: int = 0
+    n_results: int = 0
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems
+
+
+def verify(
+    campaign: Campaign,
+    strategy: Strategy,
+    *,
+    retrain: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verdict:
+    """Replay every decision of a campaign and check every result against its job folder.
+
+    The hash chain was already checked when the campaign was read. With ``retrain`` each fit is repeated and its
+    weights compared; otherwise the weights named by hash in the state are used, and retrained only where they are gone.
+    """
+    verdict = Verdict(n_events=len(campaign.events))
+    past = CampaignRecord()
+    view = Campaign(campaign.folder, campaign.settings, past, campaign.events)
+    for number, event in enumerate(campaign.events, start=1):
+        if progress:
+            progress(number, len(campaign.events))
+        if event.type == "batch_proposed":
+            _check_decision(view, strategy, event.seq, event.data, verdict)
+        past.apply(event)
+        if event.type == "surrogate_fitted":
+            _check_fit(view, strategy, event.seq, event.data, verdict, retrain=retrain)
+        elif event.type == "job_finished":
+            _check_result(campaign, event.seq, event.data, verdict)
+    return verdict
+
+
+def _check_fit(
+    view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict, *, retrain: bool
+) -> None:
+    verdict.n_fits += 1
+    if strategy.has_model(view) and not retrain:
+        return
+    if not retrain:
+        verdict.notes.append(f"event {seq}: the weights were gone and have been trained again")
+    again = strategy.refit(view, recorded)
+    if again["weights_sha256"] != recorded["weights_sha256"]:
+        verdict.problems.append(
+            f"event {seq}: training again gave other weights ({again['weights_sha256'][:12]}, recorded "
+            f"{recorded['weights_sha256'][:12]}); another machine, thread count or package version, or the data changed"
+        )
+
+
+def _check_decision(
+    view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict
+) -> None:
+    verdict.n_decisions += 1
+    if not strategy.has_model(view):
+        verdict.problems.append(f"event {seq}: cannot be replayed, its model's weights could not be reproduced")
+        return
+    again = strategy.propose(view, iteration=recorded["iteration"], n=len(recorded["candidates"]))
+    for old, new in zip(recorded["candidates"], again["candidates"], strict=True):
+        if old["formulation_id"] != new["formulation_id"]:
+            verdict.problems.append(
+                f"event {seq}: {old['candidate_id']} was {old['text']}; replaying chooses {new['text']}"
+            )
+        elif not math.isclose(
+            old["acquisition_value"], new["acquisition_value"], rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9
+        ):
+            verdict.problems.append(
+                f"event {seq}: {old['candidate_id']} has acquisition value {new['acquisition_value']:g} on replay, "
+                f"{old['acquisition_value']:g} in the state file"
+            )
+
+
+def _check_result(campaign: Campaign, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:
+    verdict.n_results += 1
+    outcome = read_outcome(campaign.folder / "jobs" / recorded["job_key"])
+    if outcome is None:
+        verdict.notes.append(f"event {seq}: jobs/{recorded['job_key']} was deleted; its result stands in the state file")
+    elif content_hash(outcome.model_dump(mode="json")) != recorded["outcome_sha256"]:
+        verdict.problems.append(f"event {seq}: jobs/{recorded['job_key']}/result.json was changed after it was recorded")

@@ -1,0 +1,194 @@
+"""A campaign in words: status, log and summary. Plain functions of the record, no heavy imports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.events import Event
+from saltloop.loop.record import Candidate
+
+
+def status(campaign: Campaign) -> dict[str, Any]:
+    """The campaign's state as plain data, for ``saltloop status`` and scripts."""
+    record = campaign.record
+    return {
+        "name": campaign.settings.name,
+        "folder": str(campaign.folder),
+        "state": _phase(campaign),
+        "events": record.n_events,
+        "rounds": record.n_rounds,
+        "rounds_budget": campaign.settings.budget.rounds,
+        "oracle_hours": round(record.oracle_hours, 4),
+        "candidates": dict(sorted(Counter(c.status for c in record.candidates.values()).items())),
+        "results": len(record.valid_results()),
+        "quarantined": len(record.quarantined),
+        "best": best_result(campaign),
+        "open": [
+            {"candidate_id": c.candidate_id, "status": c.status, "assigned_to": c.assigned_to, "formulation": c.text}
+            for c in record.open_candidates()
+        ],
+        "messages": campaign.messages,
+    }
+
+
+def status_text(campaign: Campaign) -> str:
+    """``status`` for a person."""
+    now = status(campaign)
+    lines = [
+        f"Campaign {now['name']}: {now['state']}",
+        f"  rounds      {now['rounds']} of {now['rounds_budget']}, {now['oracle_hours'] * 60:.1f} min of oracle time",
+        "  candidates  " + (", ".join(f"{n} {s}" for s, n in now["candidates"].items()) or "none yet"),
+        f"  results     {now['results']} conductivities" + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
+    ]
+    if best := now["best"]:
+        lines.append(f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})")
+    lines += [f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']})" for c in now["open"]]
+    return "\n".join(lines + now["messages"])
+
+
+def best_result(campaign: Campaign) -> dict[str, Any] | None:
+    """The highest conductivity that the campaign itself measured or simulated, as it arrived."""
+    results = campaign.record.valid_results()
+    if not results:
+        return None
+    best = max(results, key=lambda r: r.measurement["value"])
+    candidate = campaign.record.candidates.get(best.candidate_id or "")
+    return {
+        "candidate_id": best.candidate_id,
+        "text": candidate.text if candidate else str(best.measurement["formulation"]),
+        **{key: best.measurement[key] for key in ("value", "unit", "standard_uncertainty", "source")},
+    }
+
+
+def log_lines(events: list[Event]) -> list[str]:
+    """One line or more for each event: what was decided, and why."""
+    return [f"{event.seq:5d}  {event.ts[:19]}Z  {event.actor:10s}  {_tell(event)}" for event in events]
+
+
+def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
+    """Everything about one candidate: why it was chosen, what was predicted, what came back, what it changed."""
+    why, record = candidate.why, campaign.record
+    predicted = why["predicted"]
+    lines = [
+        f"{candidate.candidate_id}  {candidate.text}",
+        f"  formulation   {candidate.formulation_id}",
+        f"  status        {candidate.status}" + (f": {candidate.reason}" if candidate.reason else ""),
+        f"  chosen        in batch {candidate.iteration + 1}, rank {why['rank']} of the shortlist, log expected "
+        f"improvement {why['acquisition_value']:.3f}" + (", refined between the grid's steps" * why["is_refined"]),
+        f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
+        "  nearest known",
+    ]
+    lines += [
+        f"    {known['text']}: {known['conductivity_mS_cm']:.2f} mS/cm ({known['reference']}), distance {known['distance']:.2f}"
+        for known in why["nearest_known"]
+    ]
+    for job in record.jobs_of(candidate.candidate_id):
+        lines.append(f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min {job.reason}")
+    lines += [f"  result        {_measured(record.results[m].measurement)}" for m in candidate.measurement_ids]
+    for learned in _learned(campaign):
+        if learned["candidate_id"] == candidate.candidate_id:
+            lines.append(f"  afterwards    predicted {_pm(learned['mean'], learned['standard_deviation'])}")
+    return "\n".join(lines)
+
+
+def summary(campaign: Campaign) -> str:
+    """What a campaign did, for the end of a run: proposals and why, results, how predictions moved."""
+    after = {entry["candidate_id"]: entry for entry in _learned(campaign)}
+    lines = []
+    for batch in campaign.record.batches:
+        lines.append(f"Round {batch['iteration'] + 1}: {batch['n_screened']:,} formulations screened")
+        for entry in batch["candidates"]:
+            candidate = campaign.record.candidates[entry["candidate_id"]]
+            predicted = entry["predicted"]
+            near = entry["nearest_known"][0]
+            lines.append(f"  {candidate.text}   [{candidate.candidate_id}]")
+            lines.append(
+                f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; nearest measured: "
+                f"{near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
+            )
+            results = [campaign.record.results[m].measurement for m in candidate.measurement_ids]
+            found = [_measured(m) for m in results if m["quantity"] == "conductivity"]
+            lines.append(f"    found      {'; '.join(found) or f'{candidate.status}: {candidate.reason}'}")
+            if (then := after.get(candidate.candidate_id)) and found:
+                lines.append(
+                    f"    moved      {_pm(predicted['mean'], predicted['standard_deviation'])}  ->  "
+                    f"{_pm(then['mean'], then['standard_deviation'])}"
+                )
+        lines += [f"    note       {note}" for note in batch["notes"]]
+    if campaign.record.last_stop.get("should_stop"):
+        lines.append("Stopped: " + "; ".join(campaign.record.last_stop["reasons"]))
+    return "\n".join(lines)
+
+
+def _learned(campaign: Campaign) -> list[dict[str, Any]]:
+    """What each batch taught about its own candidates, oldest first."""
+    stops = (event for event in campaign.events if event.type == "stop_evaluated")
+    return [entry for stop in stops for entry in stop.data["learned"]]
+
+
+def _phase(campaign: Campaign) -> str:
+    record = campaign.record
+    if record.is_closed:
+        return "closed"
+    if record.last_stop.get("should_stop") and not record.open_candidates():
+        return "stopped: " + "; ".join(record.last_stop["reasons"])
+    waiting = [c for c in record.open_candidates() if c.assigned_to == "lab" or c.status == "candidate"]
+    if waiting:
+        return f"waiting for people: {len(waiting)} candidate(s)"
+    return "paused" if record.is_paused else "in progress"
+
+
+def _measured(measurement: dict[str, Any]) -> str:
+    return (
+        f"{measurement['quantity']} {measurement['value']:.4g} ± {measurement['standard_uncertainty']:.2g} "
+        f"{measurement['unit']} ({measurement['source']}{', ' if measurement['method'] else ''}{measurement['method']})"
+    )
+
+
+def _pm(value: float, error: float) -> str:
+    return f"{value:.2f} ± {error:.2f} mS/cm"
+
+
+def _tell(event: Event) -> str:
+    data = event.data
+    match event.type:
+        case "campaign_created":
+            return f"campaign {data['settings']['name']} created, seed {data['settings']['seed']}"
+        case "surrogate_fitted":
+            return f"surrogate trained on {data['n_rows']} rows, weights {data['weights_sha256'][:12]}"
+        case "batch_proposed":
+            chosen = "".join(
+                f"\n{'':42}{c['candidate_id']}  {c['text']}  predicted "
+                f"{_pm(c['predicted']['mean'], c['predicted']['standard_deviation'])}, "
+                f"acquisition {c['acquisition_value']:.3f}, rank {c['rank']}"
+                for c in data["candidates"]
+            )
+            passed = data["alternatives"][0] if data["alternatives"] else None
+            best = f"\n{'':42}best not chosen: {passed['text']}, acquisition {passed['acquisition_value']:.3f}" if passed else ""
+            return f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}{chosen}{best}"
+        case "candidate_approved":
+            return f"{data['candidate_id']} approved"
+        case "candidate_rejected":
+            return f"{data['candidate_id']} rejected: {data['reason']}"
+        case "job_intended" | "job_submitted":
+            return f"{event.type.replace('_', ' ')}: {data['job_key']}, attempt {data['attempt']}"
+        case "job_finished":
+            return f"job finished: {data['job_key']} of {data['candidate_id']} in {data['wall_s'] / 60:.1f} min"
+        case "job_failed":
+            return f"job failed ({data['kind']}): {data['job_key']}: {data['reason']}"
+        case "job_lost":
+            return f"job lost: {data['job_key']}: {data['reason']}"
+        case "result_ingested":
+            return "results: " + "; ".join(
+                f"{entry['candidate_id'] or 'unasked'} {_measured(entry['measurement'])}" for entry in data["results"]
+            )
+        case "result_quarantined":
+            return f"quarantined: {data['reason']}"
+        case "budget_changed":
+            return f"budget changed from {data['was']} to {data['budget']}"
+        case "stop_evaluated":
+            return "stop: " + "; ".join(data["reasons"]) if data["should_stop"] else "no stop rule holds; going on"
+        case _:
+            return f"{event.type.replace('_', ' ')} {data.get('reason', '')}".rstrip()

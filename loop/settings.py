@@ -1,0 +1,229 @@
+"""The campaign file: what a campaign is asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from saltloop.chemistry.errors import SaltloopError
+from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
+from saltloop.loop.errors import CampaignFileError
+from saltloop.surrogates.settings import SurrogateSettings
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MolalityRange(Settings):
+    """Salt concentrations on offer, mol/kg of solvent."""
+
+    min: float = Field(0.4, gt=0, le=8)
+    max: float = Field(1.6, gt=0, le=8)
+    step: float = Field(0.2, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> MolalityRange:
+        if self.max < self.min:
+            raise ValueError(f"max ({self.max}) is below min ({self.min}); swap them")
+        return self
+
+
+class SpaceSettings(Settings):
+    """The formulations a campaign may propose: one salt in one or two solvents at a fixed temperature."""
+
+    salts: tuple[str, ...] = Field(min_length=1)
+    solvents: tuple[str, ...] = Field(min_length=1)
+    max_solvents: Literal[1, 2] = 2
+    #: Spacing of the mass fractions in the streamed pool; the continuous refinement goes between.
+    fraction_step: float = Field(0.1, gt=0, le=0.5)
+    #: Smallest mass fraction of a solvent that is in the mixture at all.
+    min_fraction: float = Field(0.1, gt=0, le=0.5)
+    molality: MolalityRange = MolalityRange()
+    temperature_K: float = Field(298.15, ge=150, le=500)
+    #: Species, or lists of species that must not meet, e.g. ``[AN, [LiBF4, EC]]``.
+    exclude: tuple[str | tuple[str, ...], ...] = ()
+    #: Largest total mass fraction of solvents whose own melting point lies above ``temperature_K``.
+    max_solid_fraction: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_celsius(cls, values: Any) -> Any:
+        temperature = values.get("temperature_K") if isinstance(values, dict) else None
+        if isinstance(temperature, int | float) and temperature < 150:
+            raise ValueError(
+                f"temperature_K is {temperature:g}; that looks like degrees Celsius: write {temperature + 273.15:.2f}"
+            )
+        return values
+
+
+class AcquisitionSettings(Settings):
+    """How a batch is chosen. Source: Ament et al., NeurIPS 2023 (log expected improvement)."""
+
+    kind: Literal["qlognei"] = "qlognei"
+    batch_size: int = Field(2, ge=1, le=64)
+    mc_samples: int = Field(256, ge=16)
+    #: The best of the streamed pool by upper confidence bound, on which the acquisition function is evaluated.
+    shortlist: int = Field(256, ge=8)
+    #: Refine fractions and concentration between the pool's steps by gradient.
+    refine: bool = True
+
+
+class OracleSettings(BaseModel):
+    """What answers: ``openmm``, ``python`` (a user's own ``factory``), or ``lab`` (results arrive by ``tell``)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: Literal["openmm", "python", "lab"] = "openmm"
+
+
+class ExecutionSettings(Settings):
+    """Where oracle calls run: this many worker processes, each with a time limit."""
+
+    workers: int = Field(2, ge=1)
+    timeout_minutes: float = Field(60, gt=0)
+    #: How often a failure that the oracle calls retryable (a time limit, a lost worker) is tried again.
+    retries: int = Field(1, ge=0)
+
+
+class Budget(Settings):
+    """When to stop. May be changed in a running campaign; each change is recorded."""
+
+    rounds: int = Field(2, ge=1)
+    oracle_hours: float | None = Field(None, gt=0)
+
+
+class CampaignSettings(Settings):
+    """Everything a campaign file says."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    seed: int = Field(0, ge=0)
+    data: tuple[str, ...] = Field(("literature",), min_length=1)
+    species: tuple[SpeciesDefinition, ...] = ()
+    space: SpaceSettings
+    surrogate: SurrogateSettings = SurrogateSettings()
+    #: The ensemble is retrained every so many rounds; in between its posterior is conditioned on the new results.
+    refit_every: int = Field(5, ge=1)
+    acquisition: AcquisitionSettings = AcquisitionSettings()
+    oracle: OracleSettings = OracleSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    budget: Budget = Budget()
+    approval: Literal["auto", "manual"] = "auto"
+
+    def species_book(self) -> SpeciesBook:
+        """The built-in species and the campaign's own."""
+        book = SpeciesBook.builtin()
+        return book.with_species(self.species) if self.species else book
+
+
+#: Settings that may differ from the recorded ones when a campaign is resumed, because they decide nothing.
+FREE_ON_RESUME = frozenset({"budget", "execution"})
+
+
+def load_campaign_file(path: Path) -> CampaignSettings:
+    """Read and check a campaign file.
+
+    Raises:
+        CampaignFileError: names the file, the line, the value and the remedy for every mistake found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CampaignFileError(
+            f"There is no campaign file {path}. 'campaigns/demo.yaml' is one to copy from."
+        ) from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise CampaignFileError(f"{path} is not a text file; a campaign file is YAML.") from None
+    try:
+        values = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise CampaignFileError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', error)}.") from None
+    if not isinstance(values, dict):
+        raise CampaignFileError(f"{path} is empty or holds no settings; see 'campaigns/demo.yaml' for one that works.")
+    values.setdefault("name", path.stem)
+    try:
+        settings = CampaignSettings.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(problem, tree) for problem in error.errors()]
+        raise CampaignFileError("\n".join(f"{path}, {problem}" for problem in problems)) from None
+    _check_species(settings, path, tree)
+    return settings
+
+
+def _explain(problem: Any, tree: yaml.Node) -> str:
+    location = tuple(part for part in problem["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(location[-1]), _field_names(location[:-1]), n=1)
+        message = "there is no such setting" + (f"; did you mean '{close[0]}'?" if close else "")
+    elif problem["type"] == "missing":
+        message = "is missing; add it"
+    elif not isinstance(problem["input"], dict | list | tuple):
+        message += f" (it is {problem['input']!r})"
+    return f"line {_line_of(tree, location)}: {'.'.join(map(str, location)) or 'file'}: {message}"
+
+
+def _field_names(location: tuple[Any, ...]) -> list[str]:
+    model: Any = CampaignSettings
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    return list(getattr(model, "model_fields", {}))
+
+
+def _line_of(node: yaml.Node, location: tuple[Any, ...]) -> int:
+    line = node.start_mark.line + 1
+    for part in location:
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            child = next(((key, value) for key, value in node.value if key.value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = (node.value[part], node.value[part])
+        if child is None:
+            break
+        line, node = child[0].start_mark.line + 1, child[1]
+    return line
+
+
+def _check_species(settings: CampaignSettings, path: Path, tree: yaml.Node) -> None:
+    """Every species named in the file exists."""
+    problems = []
+
+    def check(look_up: Any, name: str, *location: Any) -> None:
+        try:
+            look_up(name)
+        except SaltloopError as error:
+            problems.append(f"{path}, line {_line_of(tree, location)}: {'.'.join(map(str, location))}: {error}")
+
+    try:
+        book = settings.species_book()
+    except SaltloopError as error:
+        raise CampaignFileError(f"{path}, line {_line_of(tree, ('species',))}: species: {error}") from None
+    for index, name in enumerate(settings.space.salts):
+        check(book.salt, name, "space", "salts", index)
+    for index, name in enumerate(settings.space.solvents):
+        check(book.solvent, name, "space", "solvents", index)
+    for index, entry in enumerate(settings.space.exclude):
+        for name in (entry,) if isinstance(entry, str) else entry:
+            check(book.species, name, "space", "exclude", index)
+    if problems:
+        raise CampaignFileError("\n".join(problems))
+
+
+def changed_settings(recorded: dict[str, Any], now: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Dotted names of settings that differ, with the recorded and the present value."""
+    differences: dict[str, tuple[Any, Any]] = {}
+    for key in sorted(recorded.keys() | now.keys()):
+        old, new = recorded.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            differences |= changed_settings(old, new, f"{prefix}{key}.")
+        elif old != new:
+            differences[f"{prefix}{key}"] = (old, new)
+    return differences

@@ -1,0 +1,160 @@
+"""The append-only state file: one JSON event a line, each naming the hash of the line before it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from saltloop.loop.errors import StateError, StateWriteError
+from saltloop.loop.events import EVENT_VERSIONS, GENESIS, Event, canonical_json, read_event
+
+
+def utc_now() -> str:
+    """The present time in UTC, ISO 8601 with milliseconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def read_state(path: Path) -> tuple[list[Event], bytes]:
+    """Read every whole event of a state file, and the torn piece at its end (empty when there is none).
+
+    The hash chain and the sequence are checked. Nothing is written, so no lock is needed.
+
+    Raises:
+        StateError: a damaged line that is not the last one, a broken chain, or an event newer than this program.
+    """
+    content = path.read_bytes()
+    lines = content.split(b"\n")
+    torn = lines.pop()
+    events: list[Event] = []
+    previous = GENESIS
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            if number == len(lines) and not torn:
+                return events, line + b"\n"
+            raise _damaged(path, number, "it is not JSON") from None
+        event = read_event(record, line=number)
+        if event.prev != previous:
+            raise _damaged(path, number - 1 or 1, "the next line names another hash for it")
+        if event.seq != number - 1:
+            raise _damaged(path, number, f"its seq is {event.seq}, expected {number - 1}")
+        events.append(event)
+        previous = hashlib.sha256(line).hexdigest()
+    return events, torn
+
+
+def _damaged(path: Path, number: int, why: str) -> StateError:
+    return StateError(
+        f"{path}: line {number} is damaged ({why}). The file was changed by something other than saltloop. "
+        "Nothing was written. Restore the file from a backup; the job folders beside it still hold every raw result."
+    )
+
+
+class StateFile:
+    """The writer's handle on a state file. Hold the campaign's lock while one exists.
+
+    Opening moves a torn last line to ``state.jsonl.torn-N`` and goes on; ``events`` holds everything read and appended.
+    """
+
+    def __init__(self, path: Path, *, guard: Callable[[], None] = lambda: None) -> None:
+        """Open ``path`` (created when absent). ``guard`` is called before each write and raises if we lost the lock."""
+        self.path = path
+        self.torn_piece: Path | None = None
+        self._guard = guard
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if is_new:
+            _sync_folder(path.parent)
+        self.events, torn = read_state(path)
+        self._size = os.fstat(self._fd).st_size
+        if torn:
+            self._move_aside(torn)
+        self._last_hash = self._hash_of_last_line()
+
+    def append(self, event_type: str, data: dict[str, Any], *, actor: str = "controller") -> Event:
+        """Write one event durably: one write, then fsync. On failure the file is cut back to what it was.
+
+        Raises:
+            StateWriteError: the disk is full or failed; nothing was recorded.
+            StateError: somebody else wrote to the file.
+        """
+        self._guard()
+        record = {
+            "seq": len(self.events),
+            "id": uuid.uuid4().hex,
+            "ts": utc_now(),
+            "type": event_type,
+            "v": EVENT_VERSIONS[event_type],
+            "actor": actor,
+            "data": data,
+            "prev": self._last_hash,
+        }
+        line = canonical_json(record).encode()
+        if os.fstat(self._fd).st_size != self._size:
+            raise StateError(f"{self.path} was changed by another process while this one held it; stopping.")
+        self._write(line + b"\n")
+        self._size += len(line) + 1
+        self._last_hash = hashlib.sha256(line).hexdigest()
+        event = read_event(json.loads(line), line=len(self.events) + 1)
+        self.events.append(event)
+        return event
+
+    def close(self) -> None:
+        """Release the file descriptor."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _write(self, line: bytes) -> None:
+        try:
+            os.lseek(self._fd, self._size, os.SEEK_SET)
+            written = os.write(self._fd, line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, "only part of the line could be written")
+            os.fsync(self._fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
+                os.fsync(self._fd)
+            raise StateWriteError(
+                error.errno,
+                f"An event could not be written to {self.path} ({error.strerror}). Everything recorded before it is "
+                "safe. Free some disk space and run the same command again to go on.",
+            ) from error
+
+    def _move_aside(self, torn: bytes) -> None:
+        number = 1
+        while (target := self.path.with_name(f"{self.path.name}.torn-{number}")).exists():
+            number += 1
+        with target.open("wb") as file:
+            file.write(torn)
+            file.flush()
+            os.fsync(file.fileno())
+        self._size -= len(torn)
+        os.ftruncate(self._fd, self._size)
+        os.fsync(self._fd)
+        self.torn_piece = target
+
+    def _hash_of_last_line(self) -> str:
+        if not self._size:
+            return GENESIS
+        content = self.path.read_bytes()[: self._size]
+        return hashlib.sha256(content[:-1].rpartition(b"\n")[2]).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,244 @@
+"""How a campaign decides: fit the surrogate, propose a batch. Everything it returns goes into the state file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from saltloop.chemistry.datasets import load_dataset
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.measurement import Measurement
+from saltloop.loop.calibration import experiment_equivalent, learn_biases
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.errors import CampaignError
+from saltloop.loop.events import content_hash
+
+if TYPE_CHECKING:
+    from saltloop.surrogates.surrogate import MFNetSurrogate
+
+Progress = Callable[[int, int], None]
+
+#: Measured formulations within this many kelvin of the campaign's temperature count as measured in its space.
+SAME_TEMPERATURE_K = 2.0
+N_BASELINE = 20
+N_NEAREST = 3
+
+
+class Strategy(Protocol):
+    """What the controller needs to decide. Stateless: given the same campaign record, the same answers."""
+
+    def has_model(self, campaign: Campaign) -> bool:
+        """Whether the last recorded fit's weights are at hand."""
+
+    def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
+        """Fit the surrogate; the data of a ``surrogate_fitted`` event."""
+
+    def refit(self, campaign: Campaign, fit: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+        """Repeat a recorded fit from the same rows and seed."""
+
+    def propose(
+        self, campaign: Campaign, *, iteration: int, n: int, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Choose ``n`` formulations; the data of a ``batch_proposed`` event without ids and assignment."""
+
+    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, float]]:
+        """Mean and standard deviation (mS/cm) after everything the campaign has learned."""
+
+
+class SurrogateStrategy:
+    """The MFNet ensemble with a Gaussian-process residual, and BoTorch acquisition over the candidate space."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._models = campaign.folder / "models"
+        self._species = campaign.species
+        self._settings = campaign.settings
+        self._known: tuple[Measurement, ...] | None = None
+        self._loaded: tuple[str, MFNetSurrogate] | None = None
+
+    def known_measurements(self) -> tuple[Measurement, ...]:
+        """The conductivities of the campaign's data sets."""
+        if self._known is None:
+            sets = [load_dataset(name, species=self._species) for name in self._settings.data]
+            self._known = tuple(m for one in sets for m in one.measurements if m.quantity == "conductivity")
+            if not self._known:
+                raise CampaignError(f"The data sets {list(self._settings.data)} hold no conductivity to learn from.")
+        return self._known
+
+    def has_model(self, campaign: Campaign) -> bool:
+        return bool(campaign.record.fits) and self._weights(campaign.record.fits[-1]["weights_sha256"]).exists()
+
+    def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
+        results = campaign.measurements()
+        return self._fit_on(results, seed=campaign.seed(iteration, "surrogate"), iteration=iteration, progress=progress)
+
+    def refit(self, campaign: Campaign, fit: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+        used = set(fit["measurement_ids"])
+        results = [m for m in campaign.measurements() if m.measurement_id in used]
+        return self._fit_on(results, seed=fit["seed"], iteration=fit["iteration"], progress=progress)
+
+    def propose(
+        self, campaign: Campaign, *, iteration: int, n: int, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        from saltloop.loop.acquisition import choose_batch
+        from saltloop.loop.space import CandidateSpace
+
+        space = CandidateSpace(campaign.settings.space, campaign.species)
+        observations, biases = self._observations(campaign)
+        surrogate = self._surrogate(campaign)
+        model = surrogate.model(observations)
+        record = campaign.record
+        pending = [campaign.formulation(candidate.candidate_id) for candidate in record.open_candidates()]
+        tried = frozenset(candidate.formulation_id for candidate in record.candidates.values())
+        measured = frozenset(m.formulation.formulation_id for m in (*observations, *self.known_measurements()))
+        seed = campaign.seed(iteration, "acquisition")
+        decision = choose_batch(
+            model,
+            surrogate.encoder,
+            space,
+            campaign.settings.acquisition,
+            n=n,
+            baseline=self._baseline(space, observations),
+            pending=pending,
+            known_ids=tried | measured,
+            seed=seed,
+            progress=progress,
+        )
+        neighbours = _Neighbours(surrogate.encoder, (*self.known_measurements(), *observations))
+        fit = record.fits[-1]
+        return {
+            "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
+            "candidates": [_entry(chosen, neighbours) for chosen in decision.chosen],
+            "alternatives": [_entry(chosen, neighbours) for chosen in decision.alternatives],
+            "n_screened": decision.n_screened,
+            "n_baseline": decision.n_baseline,
+            "notes": [*decision.notes, *(bias.describe() for bias in biases)],
+            "seed": seed,
+            "hashes": {
+                "training_set": self._rows_hash(campaign.measurements()),
+                "model": fit["weights_sha256"],
+                "settings": campaign.record.created["settings_hash"],
+            },
+        }
+
+    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, float]]:
+        observations, _ = self._observations(campaign)
+        prediction = self._surrogate(campaign).predict(formulations, observations)
+        return [
+            {"mean": float(mean), "standard_deviation": float(std)}
+            for mean, std in zip(prediction.mean, prediction.std, strict=True)
+        ]
+
+    def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
+        """The measured formulations most like this one."""
+        return _Neighbours(self._surrogate(campaign).encoder, self.known_measurements()).of(formulation)
+
+    def _fit_on(
+        self, results: Sequence[Measurement], *, seed: int, iteration: int, progress: Progress | None
+    ) -> dict[str, Any]:
+        from saltloop.surrogates.surrogate import MFNetSurrogate
+
+        known = self.known_measurements()
+        rows = [*known, *experiment_equivalent(results, learn_biases(results, known))]
+        surrogate = MFNetSurrogate(
+            self._settings.surrogate,
+            self._species,
+            [salt.name for salt in self._species.salts],
+            [solvent.name for solvent in self._species.solvents],
+        )
+        surrogate.fit(rows, seed=seed, progress=progress)
+        self._models.mkdir(parents=True, exist_ok=True)
+        unnamed = self._models / f"unnamed-{os.getpid()}.safetensors"
+        weights = surrogate.save(unnamed)
+        os.replace(unnamed, self._weights(weights))
+        self._loaded = (weights, surrogate)
+        return {
+            "iteration": iteration,
+            "seed": seed,
+            "n_rows": len(rows),
+            "measurement_ids": sorted(m.measurement_id for m in results),
+            "training_set_sha256": self._rows_hash(results),
+            "weights_sha256": weights,
+        }
+
+    def _surrogate(self, campaign: Campaign) -> MFNetSurrogate:
+        weights = campaign.record.fits[-1]["weights_sha256"]
+        if self._loaded is None or self._loaded[0] != weights:
+            from saltloop.surrogates.surrogate import MFNetSurrogate
+
+            path = self._weights(weights)
+            if not path.exists():
+                raise CampaignError(f"The model weights {path} are gone; 'saltloop run' trains them again.")
+            self._loaded = (weights, MFNetSurrogate.load(path, self._species))
+        return self._loaded[1]
+
+    def _observations(self, campaign: Campaign) -> tuple[list[Measurement], list[Any]]:
+        results = campaign.measurements()
+        biases = learn_biases(results, (*self.known_measurements(), *results))
+        return experiment_equivalent(results, biases), list(biases.values())
+
+    def _baseline(self, space: Any, observations: Sequence[Measurement]) -> list[Formulation]:
+        """The best measured formulations made of the space's species at its temperature."""
+        salts = {salt.name for salt in space.salts}
+        solvents = {solvent.name for solvent in space.solvents}
+        temperature = space.settings.temperature_K
+        best: dict[str, tuple[float, Formulation]] = {}
+        for measurement in (*self.known_measurements(), *observations):
+            liquid = measurement.formulation
+            if (
+                set(liquid.molality) <= salts
+                and set(liquid.mole_fractions) <= solvents
+                and liquid.molality
+                and abs(liquid.temperature_K - temperature) <= SAME_TEMPERATURE_K
+            ):
+                best[liquid.formulation_id] = (measurement.value, liquid)
+        ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].formulation_id))
+        return [liquid for _, liquid in ranked[:N_BASELINE]]
+
+    def _rows_hash(self, results: Sequence[Measurement]) -> str:
+        rows = [(m.measurement_id, m.value, m.standard_uncertainty) for m in (*self.known_measurements(), *results)]
+        return content_hash(sorted(rows))
+
+    def _weights(self, sha256: str) -> Path:
+        return self._models / f"{sha256}.safetensors"
+
+
+class _Neighbours:
+    """Distances among formulations: half the mole fractions exchanged, plus molality / 2 and temperature / 100 K."""
+
+    def __init__(self, encoder: Any, known: Sequence[Measurement]) -> None:
+        latest = {m.formulation.formulation_id: m for m in known}
+        self._encoder, self._known = encoder, list(latest.values())
+        self._X = encoder.encode([m.formulation for m in self._known])
+
+    def of(self, formulation: Formulation) -> list[dict[str, Any]]:
+        gap = (self._X - self._encoder.encode([formulation])).abs()
+        distance = (
+            0.5 * gap[:, self._encoder.solvent_slice].sum(-1)
+            + 0.5 * gap[:, self._encoder.salt_slice].sum(-1)
+            + gap[:, self._encoder.temperature_index] / 100
+        )
+        return [
+            {
+                "text": str(self._known[i].formulation),
+                "conductivity_mS_cm": self._known[i].value,
+                "reference": self._known[i].reference,
+                "distance": round(float(distance[i]), 4),
+            }
+            for i in distance.argsort(stable=True)[:N_NEAREST].tolist()
+        ]
+
+
+def _entry(chosen: Any, neighbours: _Neighbours) -> dict[str, Any]:
+    formulation = chosen.formulation
+    return {
+        "formulation": formulation.to_dict(),
+        "formulation_id": formulation.formulation_id,
+        "text": str(formulation),
+        "predicted": {"mean": chosen.mean, "standard_deviation": chosen.standard_deviation, "unit": "mS/cm"},
+        "acquisition_value": chosen.acquisition_value,
+        "rank": chosen.rank,
+        "is_refined": chosen.is_refined,
+        "nearest_known": neighbours.of(formulation),
+    }
