@@ -117,7 +117,7 @@ class Controller:
         """Record what the batch taught (predictions before and after) and whether to go on."""
         campaign = self._campaign
         record, budget = campaign.record, campaign.settings.budget
-        batch = [c for c in record.candidates.values() if c.iteration == len(record.batches) - 1]
+        batch = [c for c in record.candidates.values() if c.iteration >= record.last_stop.get("n_batches", 0)]
         after = self._strategy.predict(campaign, [campaign.formulation(c.candidate_id) for c in batch])
         reasons = []
         if record.n_rounds >= budget.rounds:

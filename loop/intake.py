@@ -52,10 +52,11 @@ class Told:
     messages: tuple[str, ...]
 
 
-def tell(campaign: Campaign, path: Path, *, actor: str = "tell") -> Told:
+def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool = False) -> Told:
     """Take a CSV of measured results into the campaign: the whole file, or nothing of it.
 
-    A result that is already there is a no-op. A value that cannot be physical is quarantined, and said.
+    A result that is already there is a no-op. A value that cannot be physical is quarantined, and said. With
+    ``dry_run`` everything is checked and nothing recorded.
 
     Raises:
         DataError: the file is unreadable, or a row names an unknown candidate, contradicts its candidate, or contradicts
@@ -80,24 +81,16 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell") -> Told:
         raise DataError(f"{path}: nothing was recorded.\n" + "\n".join(f"  {problem}" for problem in problems))
     good = [(row, m) for row, m in new if not why_unphysical(m)]
     bad = [(row, m) for row, m in new if why_unphysical(m)]
+    messages = [f"line {row.line} is quarantined: {why_unphysical(m)}" for row, m in bad]
+    if dry_run:
+        return Told(len(good), n_known, len(bad), tuple(messages))
     if good:
         entries = [result_entry(m, row.candidate_id or None, None) for row, m in good]
         campaign.append("result_ingested", {"results": entries, "file": path.name}, actor=actor)
-    messages = []
-    for row, measurement in bad:
+    for _, measurement in bad:
+        quarantined = {"candidate_id": None, "job_key": None, "measurements": [measurement.to_dict()]}
         reason = why_unphysical(measurement)
-        campaign.append(
-            "result_quarantined",
-            {
-                "candidate_id": None,
-                "job_key": None,
-                "reason": reason,
-                "measurements": [measurement.to_dict()],
-                "file": path.name,
-            },
-            actor=actor,
-        )
-        messages.append(f"line {row.line} is quarantined: {reason}")
+        campaign.append("result_quarantined", {**quarantined, "reason": reason, "file": path.name}, actor=actor)
     return Told(len(good), n_known, len(bad), tuple(messages))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from saltloop.loop.campaign import Campaign
@@ -119,6 +120,22 @@ def summary(campaign: Campaign) -> str:
         lines += [f"    note       {note}" for note in batch["notes"]]
     if campaign.record.last_stop.get("should_stop"):
         lines.append("Stopped: " + "; ".join(campaign.record.last_stop["reasons"]))
+    return "\n".join(lines)
+
+
+def advice(campaign: Campaign, file: Path) -> str:
+    """Where everything lies, how far to trust it, and how to go on."""
+    oracle = campaign.settings.oracle.model_dump()
+    lines = [
+        f"Picture: {campaign.folder / 'outcome.png'}; jobs with their logs and plots: {campaign.folder / 'jobs'}",
+        f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID; check: saltloop verify {file}",
+        f"Go on: raise budget.rounds in {file} and run 'saltloop run {file}' again.",
+    ]
+    if oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo":
+        lines.append(
+            "Mind: the 'demo' protocol is a few dozen picoseconds of a few ion pairs. Its error bars are wide and its "
+            "values are not for publication; use 'standard' or 'production' for that (docs/md.md)."
+        )
     return "\n".join(lines)
 
 

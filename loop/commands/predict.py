@@ -1,0 +1,77 @@
+"""``saltloop predict``: what the surrogate believes of a formulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltloop.chemistry.formulation import Formulation
+from saltloop.loop.commands.options import json_option, print_json, quiet_option
+
+if TYPE_CHECKING:
+    from saltloop.loop.campaign import Campaign
+
+
+@click.command()
+@click.argument("formulation")
+@click.option("-c", "--campaign", type=click.Path(path_type=Path), help="With everything this campaign has learned.")
+@click.option("--data", default="literature", show_default=True, help="Without a campaign: the data set to learn from.")
+@quiet_option
+@json_option
+def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_json: bool) -> None:
+    """Predicted conductivity of FORMULATION with its uncertainty, and the measured formulations nearest to it."""
+    from saltloop.loop.screen import Screen
+    from saltloop.loop.strategy import SurrogateStrategy
+
+    screen = Screen(is_quiet=quiet or as_json)
+    opened = _campaign_or_cache(campaign, data, screen)
+    liquid = Formulation.parse(formulation, species=opened.species)
+    strategy = SurrogateStrategy(opened)
+    prediction = strategy.predict(opened, [liquid])[0]
+    nearest = strategy.nearest_known(opened, liquid)
+    answer: dict[str, Any] = {"formulation": str(liquid), "formulation_id": liquid.formulation_id, "unit": "mS/cm"}
+    answer |= {**prediction, "nearest_known": nearest}
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(f"{liquid}\n  predicted {prediction['mean']:.2f} ± {prediction['standard_deviation']:.2f} mS/cm (1 s.d.)")
+    click.echo("  nearest known")
+    for known in nearest:
+        click.echo(
+            f"    {known['text']}: {known['conductivity_mS_cm']:.2f} mS/cm ({known['reference']}), "
+            f"distance {known['distance']:.2f}"
+        )
+
+
+def _campaign_or_cache(path: Path | None, data: str, screen: Any) -> Campaign:
+    """The named campaign, or a view on one without a state whose weights live in the cache folder."""
+    from saltloop.loop.campaign import Campaign, campaign_folder
+    from saltloop.loop.strategy import SurrogateStrategy
+
+    if path is not None:
+        return Campaign.read(campaign_folder(path))
+    import json
+
+    from saltloop.chemistry.datasets import cache_folder
+    from saltloop.loop.campaign import versions
+    from saltloop.loop.events import content_hash
+    from saltloop.loop.record import CampaignRecord
+    from saltloop.loop.settings import CampaignSettings
+
+    settings = CampaignSettings.model_validate(
+        {"name": "predict", "data": [data], "space": {"salts": ["LiPF6"], "solvents": ["EC"]}}
+    )
+    view = Campaign(cache_folder() / "predict", settings, CampaignRecord(), [])
+    strategy = SurrogateStrategy(view)
+    key = content_hash([[(m.measurement_id, m.value) for m in strategy.known_measurements()], versions()])[:16]
+    note = view.folder / f"{key}.json"
+    if note.exists():
+        view.record.fits.append(json.loads(note.read_text()))
+    if not strategy.has_model(view):
+        with screen.task(f"Training the surrogate on '{data}' (kept for the next time)") as progress:
+            fit = strategy.fit(view, iteration=0, progress=progress)
+        view.record.fits.append(fit)
+        note.write_text(json.dumps(fit))
+    return view

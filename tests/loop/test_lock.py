@@ -1,0 +1,73 @@
+"""One writer a campaign."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from saltloop.loop.errors import LockedError
+from saltloop.loop.lock import CampaignLock
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state.lock"
+
+
+def test_a_second_controller_is_refused_with_the_holder_named(path):
+    with CampaignLock(path), pytest.raises(LockedError, match=rf"process {os.getpid()} on {socket.gethostname()}"):
+        CampaignLock(path).acquire()
+
+
+def test_the_lock_is_free_again_after_release(path):
+    with CampaignLock(path):
+        pass
+    with CampaignLock(path):
+        assert path.exists()
+    assert not path.exists()
+
+
+def test_the_lock_of_a_killed_process_on_this_host_is_taken_over(path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from saltloop.loop.lock import CampaignLock; "
+        "CampaignLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert path.exists()
+    with CampaignLock(path) as lock:
+        lock.check()
+
+
+def test_a_reused_process_number_does_not_look_alive(path):
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "process_start": 1.0, "token": "old"}
+    path.write_text(json.dumps(holder))
+    with CampaignLock(path) as lock:
+        lock.check()
+
+
+def test_a_lock_of_another_host_is_only_stolen_on_request(path):
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "since": "yesterday", "token": "other"}))
+    with pytest.raises(LockedError, match="process 1 on elsewhere since yesterday.*--steal-lock"):
+        CampaignLock(path).acquire()
+    with CampaignLock(path, steal=True) as lock:
+        lock.check()
+
+
+def test_who_lost_the_lock_notices_and_leaves_it_alone(path):
+    first = CampaignLock(path)
+    first.acquire()
+    second = CampaignLock(path, steal=True)
+    second.acquire()
+    with pytest.raises(LockedError, match="taken over"):
+        first.check()
+    first.release()
+    second.check()
+    second.release()
+
+
+def test_an_unreadable_lock_is_not_taken_for_a_free_one(path):
+    path.write_text("")
+    with pytest.raises(LockedError, match="--steal-lock"):
+        CampaignLock(path).acquire()
