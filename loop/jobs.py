@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -138,7 +139,7 @@ class JobRunner:
                 {
                     "job_key": job_key,
                     "candidate_id": candidate.candidate_id,
-                    "outcome_sha256": content_hash(outcome.model_dump(mode="json")),
+                    "outcome_sha256": result_sha256(self.folder(job_key)),
                     "wall_s": float(outcome.provenance.get("wall_s", 0.0)),
                     "provenance": json.loads(canonical_json(outcome.provenance)),
                 },
@@ -169,7 +170,7 @@ class JobRunner:
         if candidate.status == "completed":
             return
         outcome = read_outcome(self.folder(job.job_key))
-        if outcome is None or content_hash(outcome.model_dump(mode="json")) != job.outcome_sha256:
+        if outcome is None or result_sha256(self.folder(job.job_key)) != job.outcome_sha256:
             reason = f"jobs/{job.job_key}/result.json is gone or was changed after the job had finished"
             self._fail(candidate, job.job_key, "result_changed", reason, is_retryable=False, wall_s=job.wall_s)
             return
@@ -201,6 +202,12 @@ class JobRunner:
         return 0.0, "waiting for a worker"
 
 
+def result_sha256(folder: Path) -> str:
+    """SHA-256 of a job's ``result.json``, an empty string when there is none."""
+    path = folder / "result.json"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
 def _run(folder: str) -> None:
     """What a worker does: note who it is, then run the job of a folder."""
     import psutil
@@ -217,7 +224,7 @@ def _end_orphan(folder: Path) -> None:
 
     with contextlib.suppress(OSError, ValueError, KeyError, psutil.Error):
         worker = json.loads((folder / "worker.json").read_text())
-        if worker["host"] != socket.gethostname():
+        if worker["host"] != socket.gethostname() or worker["pid"] == os.getpid():
             return
         process = psutil.Process(worker["pid"])
         if abs(process.create_time() - worker["start"]) < 1.0:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.events import content_hash
+from saltloop.loop.jobs import result_sha256
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.strategy import Strategy
-from saltloop.simulators.job import read_outcome
 
 #: Acquisition values may differ in the last digits between numbers of threads; formulations may not differ at all.
 RELATIVE_TOLERANCE = 1e-6
@@ -101,8 +100,8 @@ def _check_decision(
 
 def _check_result(campaign: Campaign, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:
     verdict.n_results += 1
-    outcome = read_outcome(campaign.folder / "jobs" / recorded["job_key"])
-    if outcome is None:
+    found = result_sha256(campaign.folder / "jobs" / recorded["job_key"])
+    if not found:
         verdict.notes.append(f"event {seq}: jobs/{recorded['job_key']} was deleted; its result stands in the state file")
-    elif content_hash(outcome.model_dump(mode="json")) != recorded["outcome_sha256"]:
+    elif found != recorded["outcome_sha256"]:
         verdict.problems.append(f"event {seq}: jobs/{recorded['job_key']}/result.json was changed after it was recorded")

@@ -12,7 +12,7 @@ import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species, SpeciesBook
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.settings import SpaceSettings
+from saltloop.loop.settings import SpaceSettings, find_species
 
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
@@ -37,9 +37,9 @@ class CandidateSpace:
     def __init__(self, settings: SpaceSettings, species: SpeciesBook) -> None:
         self.settings = settings
         self.species = species
-        banned = {species.species(entry).name for entry in settings.exclude if isinstance(entry, str)}
+        banned = {find_species(species, entry).name for entry in settings.exclude if isinstance(entry, str)}
         self._never_together = [
-            frozenset(species.species(name).name for name in entry)
+            frozenset(find_species(species, name).name for name in entry)
             for entry in settings.exclude
             if not isinstance(entry, str)
         ]

@@ -60,7 +60,7 @@ def measure(
         click.echo(f"The worker left no result; see {folder / 'log.txt'}.", err=True)
         return 1
     if as_json:
-        print_json(outcome.model_dump(mode="json"))
+        print_json(json.loads((folder / "result.json").read_text()))
     elif outcome.failure is not None:
         click.echo(f"{liquid}\n  failed ({outcome.failure.kind}): {outcome.failure.reason}\n  see {folder / 'log.txt'}")
     else:

@@ -80,15 +80,15 @@ def test_killed_at_each_event_and_resumed(never_killed, tmp_path, mode, third):
 
 
 @pytest.mark.slow
-def test_killed_after_every_single_event_of_one_campaign(never_killed, tmp_path):
+def test_killed_again_and_again_on_the_way(never_killed, tmp_path):
     expected, n_events = never_killed
     file = new_campaign(tmp_path / "often")
     state = file.parent / "toy" / "state.jsonl"
     for step in range(4 * n_events):
         target = len(read_state(state)[0]) if state.exists() else 0
-        done = run(file, "after" if step % 2 else "within", target)
+        done = run(file, "after" if step % 2 else "within", target + 2)
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
-    assert step > n_events
+    assert step > n_events / 4
     assert outcome(file) == expected
