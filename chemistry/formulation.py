@@ -33,8 +33,8 @@ class Formulation:
     """
 
     __slots__ = (
-        "_moles",
         "_molalities",
+        "_moles",
         "basis",
         "concentration_unit",
         "formulation_id",
@@ -51,6 +51,8 @@ class Formulation:
     """Each solvent with its fraction in ``basis``; the fractions sum to 1."""
     basis: Basis
     temperature_K: float
+    _moles: Shares
+    _molalities: Shares
     formulation_id: str
     """``f`` and 15 hexadecimal digits."""
 
@@ -168,7 +170,7 @@ class Formulation:
         return tuple(density.molarities_from_molalities(dict(self._molalities), solvent.value).items())
 
     def solution_density(self, temperature_K: float | None = None) -> density.DensityEstimate:
-        """Estimated density of the solution in g/cm3 with its relative standard error; at its temperature by default."""
+        """Estimated density of the solution, g/cm3, with its relative standard error; at its temperature by default."""
         at_K = self.temperature_K if temperature_K is None else temperature_K
         return density.solution_density(self.solvent_shares("mass"), self._molalities, at_K)
 

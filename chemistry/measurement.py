@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from .errors import DataError, UnitError
+from .errors import DataError, SaltloopError, UnitError
 from .formulation import Formulation
 from .species import SpeciesBook
 from .units import CANONICAL_UNITS, convert, dimension_of
@@ -36,6 +36,13 @@ class Measurement(BaseModel):
     external_id: str = ""
     """The lab's or job's own name for this measurement; makes it recognisable when it comes twice."""
 
+    def __init__(self, **data: Any) -> None:
+        """From keyword arguments; what is wrong with them is a DataError, or a UnitError where it is the unit."""
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise _readable(error) from error
+
     @field_validator("source")
     @classmethod
     def _source_is_named(cls, source: str) -> str:
@@ -59,7 +66,7 @@ class Measurement(BaseModel):
 
     @cached_property
     def measurement_id(self) -> str:
-        """``m`` and 15 hexadecimal digits: over source and ``external_id`` where there is one, else over the content."""
+        """``m`` and 15 hexadecimal digits: over source and ``external_id`` if there is one, else over the content."""
         if self.external_id:
             content: list[Any] = ["external", self.source, self.external_id]
         else:
@@ -95,3 +102,14 @@ class Measurement(BaseModel):
     def __str__(self) -> str:
         value = f"{self.value:.4g} ± {self.standard_uncertainty:.2g} {self.unit}"
         return f"{self.quantity} {value} ({self.source}), {self.formulation}"
+
+
+def _readable(error: ValidationError) -> SaltloopError:
+    messages = []
+    for one in error.errors():
+        cause = one.get("ctx", {}).get("error")
+        if isinstance(cause, SaltloopError):
+            return cause
+        where = ".".join(str(part) for part in one["loc"])
+        messages.append(f"{where}: {one['msg']}" if where else str(cause or one["msg"]))
+    return DataError("Not a measurement: " + "; ".join(messages) + ".")

@@ -125,7 +125,7 @@ class SpeciesBook:
                 other = self._by_key.setdefault(name, one)
                 if other is not one:
                     raise FormulationError(
-                        f"Species {one.name!r} and {other.name!r} share the name {name!r}; rename yours under 'species:'."
+                        f"Species {one.name!r} and {other.name!r} share the name {name!r}; rename yours."
                     )
 
     @classmethod

@@ -87,7 +87,7 @@ def species_from_definition(definition: SpeciesDefinition) -> Species:
     if kind == "salt":
         if parts.count("[Li+]") != 1 or len(parts) != 2:
             raise FormulationError(
-                f"Salt {name!r} is written as {definition.smiles!r}; write it as '[Li+].<anion>', one anion for one Li+."
+                f"Salt {name!r} is written as {definition.smiles!r}; write '[Li+].<anion>', one Li+ to one anion."
             )
         smiles = "[Li+]." + next(part for part in parts if part != "[Li+]")
     molar_mass, inchikey = molar_mass_and_inchikey(smiles, name)
