@@ -23,6 +23,8 @@ CONCENTRATION_UNITS = {"mol/kg": "mol/kg", "mol/l": "mol/L"}
 
 RELATIVE_UNCERTAINTY = 0.04
 """Laboratories that measured the same liquid differ by 3 to 5 %."""
+SMALLEST_CONDUCTIVITY_mS_cm = 1e-9
+"""What is below is zero but for rounding."""
 SMALLEST_UNCERTAINTY_mS_cm = 0.03
 """Digitised figures and instruments do not resolve less: 27 rows lie below zero, down to -0.17."""
 QUESTIONABLE_RELATIVE_UNCERTAINTY = 1.0
@@ -42,7 +44,7 @@ class _Reader:
 
     book: SpeciesBook
     notes: list[RowNote] = field(default_factory=list)
-    seen: dict[tuple[str, str], int] = field(default_factory=dict)
+    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def note(self, line: int, action: str, reason: str) -> None:
         self.notes.append(RowNote.model_validate({"row": line, "action": action, "reason": reason}))
@@ -104,8 +106,8 @@ def _measurement(
         unit, basis = CONCENTRATION_UNITS[row["c units"]], BASES[row["solvent ratio type"]]
     except (TypeError, ValueError, KeyError) as error:
         raise DataError(f"Line {line} is not a row of CALiSol-23 ({error}); fetch the file again.") from error
-    if clean and conductivity <= 0:
-        reader.note(line, "dropped", "conductivity at or below zero: below what the measurement resolves")
+    if clean and conductivity < SMALLEST_CONDUCTIVITY_mS_cm:
+        reader.note(line, "dropped", "conductivity at or below zero")
         return None
     if clean and concentration < 0:
         reader.note(line, "dropped", "negative concentration")
@@ -173,6 +175,7 @@ def _note_oddities(line: int, doi: str, formulation: Formulation, reader: _Reade
         reader.note(line, "kept", why)
     if not formulation.salts:
         reader.note(line, "kept", "no salt: the conductivity is that of the solvent and its impurities")
-    first = reader.seen.setdefault((doi, formulation.formulation_id), line)
+    first, first_doi = reader.seen.setdefault(formulation.formulation_id, (line, doi))
     if first != line:
-        reader.note(line, "kept", "the same paper has this liquid in an earlier row: a replicate")
+        whose = "the same paper" if first_doi == doi else f"{first_doi}"
+        reader.note(line, "kept", f"a replicate: {whose} has this liquid in an earlier row")

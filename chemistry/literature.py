@@ -13,6 +13,7 @@ from functools import cache
 from .dataset import Dataset
 from .formulation import Basis, ConcentrationUnit, Formulation
 from .measurement import Measurement
+from .species import read_table
 
 LANDESFEIND = "10.1149/2.0571912jes"
 VALOEN = "10.1149/1.1872737"
@@ -23,6 +24,7 @@ XU = "10.1021/cr030203g"
 
 CORRELATION = "evaluated from a published correlation"
 TABULATED = "published value"
+COMPILED = "published value, as compiled in CALiSol-23 (10.11583/DTU.24559960, CC BY 4.0)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +201,8 @@ _XU_TABLE = (
 
 @cache
 def load_literature() -> Dataset:
-    """The built-in literature set: LiPF6 correlations on a grid, and single values for six salts."""
-    return Dataset(name="literature", measurements=(*_correlations(), *_xu_table()))
+    """The built-in literature set: LiPF6 correlations on a grid, and single values for nine salts."""
+    return Dataset(name="literature", measurements=(*_correlations(), *_xu_table(), *_points()))
 
 
 def _correlations() -> Iterator[Measurement]:
@@ -216,6 +218,22 @@ def _xu_table() -> Iterator[Measurement]:
                 yield _measurement(
                     value, {salt: 1.0}, solvents, relative_uncertainty=relative, method=TABULATED, doi=XU
                 )
+
+
+def _points() -> Iterator[Measurement]:
+    # Digitised or tabulated in the compilation; 4 % is how far laboratories lie apart.
+    for row in read_table("literature_points.csv"):
+        formulation = Formulation.parse(row["formulation"])
+        value = float(row["conductivity_mS_cm"])
+        yield Measurement(
+            formulation=formulation,
+            value=value,
+            unit="mS/cm",
+            standard_uncertainty=0.04 * value,
+            source="experiment",
+            method=COMPILED,
+            reference=row["doi"],
+        )
 
 
 def _measurement(

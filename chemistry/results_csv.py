@@ -19,7 +19,9 @@ from .units import CANONICAL_UNITS, convert
 REQUIRED = ("value", "unit", "standard_uncertainty")
 IDENTIFYING = ("candidate_id", "formulation")
 OPTIONAL = ("quantity", "source", "external_id", "method", "reference", "note")
-KNOWN = (*IDENTIFYING, *REQUIRED, *OPTIONAL)
+WORKLIST_ONLY = ("predicted_mS_cm", "predicted_std_mS_cm")
+"""Columns of a worklist from `saltloop ask` that are for the reader; ignored when it comes back filled."""
+KNOWN = (*IDENTIFYING, *REQUIRED, *OPTIONAL, *WORKLIST_ONLY)
 MAX_ERRORS_SHOWN = 20
 MAX_BYTES = 100_000_000
 TEMPLATE = "candidate_id,formulation,value,unit,standard_uncertainty,source,external_id,note"
@@ -192,7 +194,7 @@ def _row(line: int, record: dict[str, str], species: SpeciesBook | None) -> Resu
 def _number(fields: dict[str, str], name: str) -> float:
     text = fields[name]
     if not text:
-        remedy = "leave a failed measurement out" if name == "value" else "give one standard deviation"
+        remedy = "remove the row if it was not measured" if name == "value" else "give one standard deviation"
         raise DataError(f"no {name}; {remedy}")
     try:
         number = float(text)

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -151,6 +151,11 @@ class SpeciesBook:
         """The solvent of that name or alias; case and blanks do not matter. Raises UnknownSpeciesError."""
         return self._find(name, "solvent")
 
+    def find(self, name: str) -> Species:
+        """The salt or solvent of that name or alias. Raises UnknownSpeciesError."""
+        known = self._by_key.get(_key(name))
+        return known or self._find(name, "salt" if _key(name).startswith("li") else "solvent")
+
     def with_species(self, definitions: Iterable[SpeciesDefinition]) -> SpeciesBook:
         """A book with the user's species added.
 
@@ -201,7 +206,7 @@ def _key(name: str) -> str:
 @cache
 def _builtin_book() -> SpeciesBook:
     properties: dict[str, dict[str, PropertyValue]] = {}
-    for row in _read_table("properties.csv"):
+    for row in read_table("properties.csv"):
         properties.setdefault(row["species"], {})[row["property"]] = PropertyValue(
             value=float(row["value"]),
             unit=row["unit"],
@@ -211,15 +216,20 @@ def _builtin_book() -> SpeciesBook:
     tables: tuple[tuple[Kind, str], ...] = (("salt", "salts.csv"), ("solvent", "solvents.csv"))
     return SpeciesBook(
         Species(
-            **{**row, "aliases": tuple(filter(None, row["aliases"].split("|")))},
+            name=row["name"],
             kind=kind,
+            aliases=tuple(filter(None, row["aliases"].split("|"))),
+            smiles=row["smiles"],
+            inchikey=row["inchikey"],
+            full_name=row["full_name"],
+            note=row["note"],
             properties=properties[row["name"]],
         )
         for kind, table in tables
-        for row in _read_table(table)
+        for row in read_table(table)
     )
 
 
-def _read_table(name: str) -> Iterator[dict[str, Any]]:
-    with files(TABLES).joinpath(name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+def read_table(name: str) -> Iterator[dict[str, str]]:
+    """The rows of one of the CSV tables that ship with saltloop."""
+    yield from csv.DictReader(files(TABLES).joinpath(name).read_text(encoding="utf-8").splitlines())

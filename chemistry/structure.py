@@ -30,7 +30,7 @@ def molar_mass_and_inchikey(smiles: str, name: str = "") -> tuple[float, str]:
     Raises:
         FormulationError: RDKit cannot read the SMILES, or it makes no InChIKey of it.
     """
-    from rdkit.Chem.Descriptors import MolWt
+    from rdkit.Chem.Descriptors import MolWt  # type: ignore[attr-defined]
     from rdkit.Chem.inchi import MolToInchiKey
 
     molecule = _molecule(smiles, name)
