@@ -1,0 +1,126 @@
+"""From species parameters to an OpenMM ``System``: one term for each number in the files, nothing inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from .protocols import ForceFieldSettings
+from .species_parameters import SpeciesParameters
+
+if TYPE_CHECKING:
+    import openmm
+
+Molecules = Sequence[tuple[SpeciesParameters, int]]
+"""Species with their numbers of molecules, in the order of the atoms in the box."""
+
+
+def build_system(molecules: Molecules, settings: ForceFieldSettings, box_nm: float | None) -> openmm.System:
+    """The OpenMM system of a cubic box (edge ``box_nm``), or of molecules in vacuum without a cutoff (``None``).
+
+    Lorentz-Berthelot mixing; bonded neighbours (1-2, 1-3) are excluded, 1-4 pairs scaled as each species says; bonds to
+    hydrogen are constrained and hydrogens made heavier at the cost of their neighbour, as ``settings`` say. Charges of
+    ions are multiplied by ``settings.ion_charge_scale``, those of solvents by ``settings.solvent_charge_scale``.
+    """
+    import openmm
+
+    system = openmm.System()
+    bonds, angles, torsions = (
+        openmm.HarmonicBondForce(),
+        openmm.HarmonicAngleForce(),
+        openmm.PeriodicTorsionForce(),
+    )
+    nonbonded = openmm.NonbondedForce()
+    first = 0
+    for species, count in molecules:
+        scale = settings.solvent_charge_scale if species.kind == "solvent" else settings.ion_charge_scale
+        masses = _masses(species, settings.hydrogen_mass_u)
+        exceptions = _exceptions(species, scale)
+        for _ in range(count):
+            for atom, mass in zip(species.atoms, masses, strict=True):
+                system.addParticle(mass)
+                nonbonded.addParticle(atom.charge * scale, atom.sigma, atom.epsilon)
+            for i, j, length, k in species.bonds:
+                if settings.constrain_hydrogens and "H" in (species.atoms[i].element, species.atoms[j].element):
+                    system.addConstraint(first + i, first + j, length)
+                else:
+                    bonds.addBond(first + i, first + j, length, k)
+            for i, j, l, theta, k in species.angles:  # noqa: E741
+                angles.addAngle(first + i, first + j, first + l, theta, k)
+            for a, b, c, d, periodicity, phase, k in species.torsions:
+                torsions.addTorsion(first + a, first + b, first + c, first + d, periodicity, phase, k)
+            for i, j, charge_product, sigma, epsilon in exceptions:
+                nonbonded.addException(first + i, first + j, charge_product, sigma, epsilon)
+            first += species.n_atoms
+    for force in (bonds, angles, torsions):
+        force.setUsesPeriodicBoundaryConditions(False)
+    _set_long_range(nonbonded, settings, box_nm)
+    if box_nm is not None:
+        system.setDefaultPeriodicBoxVectors((box_nm, 0, 0), (0, box_nm, 0), (0, 0, box_nm))
+    for force in (bonds, angles, torsions, nonbonded):
+        system.addForce(force)
+    return system
+
+
+def _set_long_range(nonbonded: openmm.NonbondedForce, settings: ForceFieldSettings, box_nm: float | None) -> None:
+    import openmm
+
+    if box_nm is None:
+        nonbonded.setNonbondedMethod(openmm.NonbondedForce.NoCutoff)
+        return
+    nonbonded.setNonbondedMethod(openmm.NonbondedForce.PME)
+    nonbonded.setCutoffDistance(settings.cutoff_nm)
+    nonbonded.setUseSwitchingFunction(settings.switch_nm > 0)
+    if settings.switch_nm > 0:
+        nonbonded.setSwitchingDistance(settings.cutoff_nm - settings.switch_nm)
+    nonbonded.setEwaldErrorTolerance(settings.ewald_tolerance)
+    nonbonded.setUseDispersionCorrection(settings.dispersion_correction)
+
+
+def _masses(species: SpeciesParameters, hydrogen_mass_u: float | None) -> list[float]:
+    masses = [atom.mass for atom in species.atoms]
+    if hydrogen_mass_u is None:
+        return masses
+    for i, j, _, _ in species.bonds:
+        for hydrogen, heavy in ((i, j), (j, i)):
+            if species.atoms[hydrogen].element == "H" and species.atoms[heavy].element != "H":
+                masses[heavy] -= hydrogen_mass_u - masses[hydrogen]
+                masses[hydrogen] = hydrogen_mass_u
+    return masses
+
+
+def _exceptions(species: SpeciesParameters, charge_scale: float) -> list[tuple[int, int, float, float, float]]:
+    """Pairs up to three bonds apart: (i, j, charge product e2, sigma nm, epsilon kJ/mol); 1-2 and 1-3 pairs are zero."""
+    neighbours: dict[int, set[int]] = {i: set() for i in range(species.n_atoms)}
+    for i, j, _, _ in species.bonds:
+        neighbours[i].add(j)
+        neighbours[j].add(i)
+    shells: list[set[tuple[int, int]]] = [{(i, i) for i in neighbours}]
+    for _ in range(3):
+        shells.append({(i, k) for i, j in shells[-1] for k in neighbours[j]})
+    near, far = shells[1] | shells[2], shells[3]
+    exceptions = [(i, j, 0.0, 0.1, 0.0) for i, j in sorted(near) if i < j]
+    for i, j in sorted(far - near):
+        if i < j:
+            a, b = species.atoms[i], species.atoms[j]
+            exceptions.append(
+                (
+                    i,
+                    j,
+                    a.charge * b.charge * charge_scale**2 * species.scale14_coulomb,
+                    (a.sigma + b.sigma) / 2,
+                    (a.epsilon * b.epsilon) ** 0.5 * species.scale14_lj,
+                )
+            )
+    return exceptions
+
+
+def molecule_ranges(molecules: Molecules) -> list[tuple[SpeciesParameters, range]]:
+    """Each molecule in the box with the indices of its atoms."""
+    ranges, first = [], 0
+    for species, count in molecules:
+        edges = range(first, first + count * species.n_atoms + 1, species.n_atoms)
+        ranges += [(species, range(a, b)) for a, b in pairwise(edges)]
+        first += count * species.n_atoms
+    return ranges

@@ -1,0 +1,178 @@
+"""How long and how carefully a formulation is simulated: nested, frozen settings, and the four that have names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from saltloop.chemistry.errors import SaltloopError
+
+
+class ProtocolError(SaltloopError, ValueError):
+    """A protocol name or override that does not exist or makes no sense."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ForceFieldSettings(_Settings):
+    """How the parameters in the files become forces."""
+
+    ion_charge_scale: float = Field(0.8, gt=0, le=1)
+    """Electronic continuum correction: 1/sqrt(n^2) of an organic liquid is about 0.7-0.75; 0.8 is commonly used."""
+    solvent_charge_scale: float = Field(1.0, gt=0, le=1)
+    mixing_rule: Literal["lorentz-berthelot"] = "lorentz-berthelot"
+    """That of the solvents' force field, for all pairs; Canongia Lopes and Padua combine their ions geometrically."""
+    cutoff_nm: float = Field(0.9, gt=0.3, le=2.0)
+    switch_nm: float = Field(0.1, ge=0)
+    """Width over which the Lennard-Jones energy is switched off below the cutoff."""
+    ewald_tolerance: float = Field(5e-4, gt=0, lt=0.01)
+    dispersion_correction: bool = True
+    constrain_hydrogens: bool = True
+    hydrogen_mass_u: float | None = Field(3.0, ge=1.0, le=4.0)
+
+
+class BoxSettings(_Settings):
+    """Size of the box and how it is packed."""
+
+    target_atoms: int = Field(900, ge=50, le=200_000)
+    min_ion_pairs: int = Field(4, ge=1)
+    """More atoms than the target are taken where a dilute solution needs them for this many ion pairs."""
+    max_atoms: int = Field(20_000, ge=100)
+    packing_density_factor: float = Field(0.85, gt=0.3, le=1.0)
+    """Density at packing relative to the estimate for the liquid."""
+    packing_tolerance_nm: float = Field(0.18, gt=0.05, lt=0.4)
+    packing_timeout_s: float = Field(120, gt=0)
+
+
+class Minimise(_Settings):
+    max_iterations: int = Field(500, ge=1)
+
+
+class Nvt(_Settings):
+    """Constant volume. Langevin dynamics (middle scheme); a friction of 0.1/ps slows diffusion by less than 1 %."""
+
+    duration_ps: float = Field(gt=0)
+    timestep_fs: float = Field(4.0, gt=0, le=5)
+    friction_per_ps: float = Field(1.0, gt=0)
+
+
+class Npt(_Settings):
+    """Constant pressure, Monte Carlo barostat. The last ``averaging_fraction`` gives the density."""
+
+    duration_ps: float = Field(gt=0)
+    timestep_fs: float = Field(4.0, gt=0, le=5)
+    friction_per_ps: float = Field(1.0, gt=0)
+    pressure_bar: float = Field(1.01325, gt=0)
+    barostat_interval_steps: int = Field(25, ge=1)
+    averaging_fraction: float = Field(0.5, gt=0, le=1)
+    sample_ps: float = Field(0.2, gt=0)
+
+
+class Analysis(_Settings):
+    """Which part of the mean square displacements is fitted, as fractions of the production's length."""
+
+    fit_start_fraction: float = Field(0.1, gt=0, lt=1)
+    fit_end_fraction: float = Field(0.4, gt=0, le=0.9)
+    report: Literal["nernst_einstein", "collective"] = "nernst_einstein"
+    """The estimator that the quantity ``conductivity`` takes; both are always among the measurements."""
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> Analysis:
+        if self.fit_end_fraction <= self.fit_start_fraction:
+            raise ValueError("fit_end_fraction must be above fit_start_fraction")
+        return self
+
+
+class Protocol(_Settings):
+    """One simulation from packing to conductivity. All lengths are simulated time."""
+
+    name: str = "custom"
+    box: BoxSettings = BoxSettings()
+    force_field: ForceFieldSettings = ForceFieldSettings()
+    minimise: Minimise = Minimise()
+    soften: Nvt = Nvt(duration_ps=1.0, timestep_fs=1.0, friction_per_ps=10.0)
+    """A soft start with a short step and strong friction."""
+    equilibrate_nvt: Nvt
+    equilibrate_npt: Npt
+    produce: Nvt
+    frame_ps: float = Field(1.0, gt=0)
+    """Time between two recorded frames of production."""
+    checkpoint_ps: float = Field(50.0, gt=0)
+    """Simulated time between checkpoints: at most this much is repeated after a kill."""
+    analysis: Analysis = Analysis()
+
+    @model_validator(mode="after")
+    def _frames_are_enough(self) -> Protocol:
+        if self.produce.duration_ps / self.frame_ps < 20:
+            raise ValueError(
+                f"production of {self.produce.duration_ps:g} ps holds fewer than 20 frames of {self.frame_ps:g} ps; "
+                "lengthen 'produce.duration_ps' or shorten 'frame_ps'"
+            )
+        return self
+
+    @property
+    def length_ps(self) -> float:
+        """Simulated time of all stages."""
+        stages = (self.soften, self.equilibrate_nvt, self.equilibrate_npt, self.produce)
+        return sum(stage.duration_ps for stage in stages)
+
+
+def _named(name: str, *, atoms: int, pairs: int, nvt: float, npt: float, produce: float, **more: Any) -> Protocol:
+    return Protocol(
+        name=name,
+        box=BoxSettings(target_atoms=atoms, min_ion_pairs=pairs),
+        equilibrate_nvt=Nvt(duration_ps=nvt),
+        equilibrate_npt=Npt(duration_ps=npt, sample_ps=more.pop("sample_ps", 0.5)),
+        produce=Nvt(duration_ps=produce, friction_per_ps=0.1),
+        **more,
+    )
+
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        "demo": _named(
+            "demo", atoms=800, pairs=4, nvt=5, npt=20, produce=30, frame_ps=0.2, checkpoint_ps=6, sample_ps=0.2
+        ),
+        "quick": _named("quick", atoms=1200, pairs=6, nvt=20, npt=150, produce=300, frame_ps=0.5, checkpoint_ps=20),
+        "standard": _named("standard", atoms=2500, pairs=12, nvt=100, npt=1000, produce=5000, frame_ps=2.0),
+        "production": _named(
+            "production", atoms=5000, pairs=25, nvt=200, npt=2000, produce=20_000, frame_ps=5.0, checkpoint_ps=100
+        ),
+    }
+)
+
+
+def resolve_protocol(spec: str | Mapping[str, Any]) -> Protocol:
+    """A named protocol, or overrides of one: ``{"base": "quick", "produce": {"duration_ps": 500}}``.
+
+    Raises:
+        ProtocolError: the name or a setting is unknown, or a value is out of range.
+    """
+    if isinstance(spec, str):
+        return _by_name(spec)
+    overrides = dict(spec)
+    base = _by_name(str(overrides.pop("base", "quick")))
+    settings = _merged(base.model_dump(), {"name": f"{base.name}, modified", **overrides})
+    try:
+        return Protocol.model_validate(settings)
+    except ValueError as error:
+        raise ProtocolError(f"The protocol's settings are wrong: {error}") from None
+
+
+def _by_name(name: str) -> Protocol:
+    if name not in PROTOCOLS:
+        raise ProtocolError(f"Protocol {name!r} is unknown; choose one of {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[name]
+
+
+def _merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(settings)
+    for key, value in overrides.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
