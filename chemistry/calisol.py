@@ -115,13 +115,13 @@ def _measurement(
     if conductivity < 0 or concentration < 0:
         reader.note(line, "corrected", "negative value set to 0")
     salt = row["salt"]
-    _note_name(line, salt, reader)
     total = math.fsum(shares.values())
     if abs(total - 1.0) > 1e-3:
         reader.note(line, "corrected", f"solvent fractions sum to {total:.2f}; scaled to 1")
         if abs(total - 1.0) > 0.02:
             raise DataError(f"Line {line}: solvent fractions sum to {total:.4g}, not 1.")
     try:
+        _note_name(line, salt, reader)
         formulation = Formulation.create(
             {salt: max(concentration, 0.0)},
             {name: share / total for name, share in shares.items()},

@@ -53,7 +53,7 @@ def _tail(axes: Any, values: list[float]) -> None:
     import numpy as np
 
     shown = [value for value in values if value >= _SMALLEST_mS_cm]
-    bins = np.logspace(np.log10(min(shown)), np.log10(max(shown) * 1.001), 46)
+    bins = np.geomspace(min(shown) / 1.05, max(shown) * 1.05, 46)
     _, _, bars = axes.hist(shown, bins=bins, color=_BAR, edgecolor="white", linewidth=0.4)
     for left, bar in zip(bins, bars, strict=False):
         if left >= TAIL_mS_cm[0]:

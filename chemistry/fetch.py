@@ -108,6 +108,10 @@ def fetch(remote: RemoteFile, *, api: str | None = None, progress: Progress | No
             f"again to go on. Without a network, copy the file here (DOI {remote.doi}) and use "
             f"`saltloop data fetch {remote.dataset} --from FILE`."
         ) from error
+    except OSError as error:
+        raise DataError(
+            f"Cannot write {part} ({error}); make room, or set {CACHE_VARIABLE} to another folder."
+        ) from error
     _accept(part, target, remote, came_from=url)
     return target
 
@@ -184,8 +188,14 @@ def _download(session: requests.Session, url: str, part: Path, progress: Progres
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
     # The raw stream: what lies in the part file must be the server's bytes for a later Range to fit.
-    while chunk := answer.raw.read(_CHUNK_BYTES, decode_content=False):
-        yield chunk
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    try:
+        while chunk := answer.raw.read(_CHUNK_BYTES, decode_content=False):
+            yield chunk
+    except HTTPError as error:
+        raise requests.ConnectionError(f"the connection broke: {error}") from error
 
 
 def _accept(arrived: Path, target: Path, remote: RemoteFile, *, came_from: str) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NoReturn, get_args
+from numbers import Real
+from typing import Any, NoReturn, get_args
 
-from . import density, formulation_text
+from . import conversion, density, formulation_text
+from .conversion import Basis, ConcentrationUnit, Shares
 from .errors import FormulationError
 from .species import Species, SpeciesBook
-
-ConcentrationUnit = Literal["mol/kg", "mol/L"]
-Basis = Literal["mass", "volume", "mole"]
-Shares = tuple[tuple[Species, float], ...]
 
 FRACTION_SUM_TOLERANCE = 1e-3
 MAX_TOTAL_MOLALITY = 20.0
@@ -66,15 +63,19 @@ class Formulation:
         put(self, "concentration_unit", concentration_unit)
         put(self, "basis", basis)
         put(self, "temperature_K", temperature_K)
-        moles = _mole_shares(solvents, basis)
+        moles = conversion.mole_shares(solvents, basis)
         put(self, "_moles", moles)
-        put(self, "_molalities", salts if concentration_unit == "mol/kg" else _molalities(salts, _mass_shares(moles)))
+        put(
+            self,
+            "_molalities",
+            salts if concentration_unit == "mol/kg" else conversion.molalities_of(salts, conversion.mass_shares(moles)),
+        )
         total = sum(molality for _, molality in self._molalities)
         if total > MAX_TOTAL_MOLALITY:
             _fail(
                 f"{total:.4g} mol/kg of salt is more than {MAX_TOTAL_MOLALITY:g} mol/kg; check concentration and unit."
             )
-        put(self, "formulation_id", _identity(moles, self._molalities, temperature_K))
+        put(self, "formulation_id", conversion.identity(moles, self._molalities, temperature_K))
 
     @classmethod
     def create(
@@ -158,7 +159,11 @@ class Formulation:
             return self.solvents
         if basis == "mole":
             return self._moles
-        return _mass_shares(self._moles) if basis == "mass" else _volume_shares(_mass_shares(self._moles))
+        return (
+            conversion.mass_shares(self._moles)
+            if basis == "mass"
+            else conversion.volume_shares(conversion.mass_shares(self._moles))
+        )
 
     def salt_concentrations(self, unit: ConcentrationUnit) -> Shares:
         """Salts with their concentrations in a unit."""
@@ -166,8 +171,7 @@ class Formulation:
             return self.salts
         if unit == "mol/kg":
             return self._molalities
-        solvent = density.mixture_density(self.solvent_shares("mass"))
-        return tuple(density.molarities_from_molalities(dict(self._molalities), solvent.value).items())
+        return conversion.molarities_of(self._molalities, self.solvent_shares("mass"))
 
     def solution_density(self, temperature_K: float | None = None) -> density.DensityEstimate:
         """Estimated density of the solution, g/cm3, with its relative standard error; at its temperature by default."""
@@ -215,6 +219,9 @@ class Formulation:
         keys = {"salts", "concentration_unit", "solvents", "basis", "temperature_K"}
         if set(data) != keys:
             _fail(f"A formulation has the keys {sorted(keys)}; this one has {sorted(data)}.")
+        for key in ("salts", "solvents"):
+            if not isinstance(data[key], Mapping):
+                _fail(f"{key!r} of a formulation maps names to numbers; this one is {data[key]!r}.")
         return cls.create(**data, species=species)
 
     def __eq__(self, other: object) -> bool:
@@ -241,7 +248,10 @@ class Formulation:
 
 def checked_temperature(temperature_K: float) -> float:
     """The temperature as a float, if a liquid electrolyte can have it."""
-    value = float(temperature_K)
+    try:
+        value = float(temperature_K)
+    except (TypeError, ValueError):
+        _fail(f"The temperature is {temperature_K!r}; it must be a number in K.")
     low, high = TEMPERATURE_RANGE_K
     if not low <= value <= high:
         remedy = f" If that is in °C, it is {value + 273.15:g} K." if -150 <= value < low else ""
@@ -252,57 +262,12 @@ def checked_temperature(temperature_K: float) -> float:
 def _checked(shares: Iterable[tuple[Species, float]], what: str) -> Shares:
     found: dict[Species, float] = {}
     for species, value in shares:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
             _fail(f"The {what} of {species.name} is {value!r}; it must be a number, zero or more.")
         if species in found:
             _fail(f"{species.name} is given twice; give it once, with its whole {what}.")
         found[species] = float(value)
     return tuple((species, value) for species, value in found.items() if value > 0)
-
-
-def _normalised(shares: Iterable[tuple[Species, float]]) -> Shares:
-    listed = tuple(shares)
-    total = math.fsum(share for _, share in listed)
-    return tuple((species, share / total) for species, share in listed)
-
-
-def _mole_shares(solvents: Shares, basis: Basis) -> Shares:
-    if basis == "mole":
-        return solvents
-    if len(solvents) == 1:
-        return ((solvents[0][0], 1.0),)
-    if basis == "mass":
-        return _normalised((solvent, share / solvent.molar_mass) for solvent, share in solvents)
-    return _normalised(
-        (solvent, share * density.solvent_density(solvent).value / solvent.molar_mass) for solvent, share in solvents
-    )
-
-
-def _mass_shares(moles: Shares) -> Shares:
-    return _normalised((solvent, share * solvent.molar_mass) for solvent, share in moles)
-
-
-def _volume_shares(masses: Shares) -> Shares:
-    return _normalised((solvent, share / density.solvent_density(solvent).value) for solvent, share in masses)
-
-
-def _molalities(molarities: Shares, masses: Shares) -> Shares:
-    if not molarities:
-        return ()
-    solvent = density.mixture_density(masses)
-    return tuple(density.molalities_from_molarities(dict(molarities), solvent.value).items())
-
-
-def _identity(moles: Shares, molalities: Shares, temperature_K: float) -> str:
-    parts = sorted(f"{one.inchikey}={_micro(share)}" for one, share in moles if _micro(share))
-    salts = sorted(f"{one.inchikey}={_micro(value)}" for one, value in molalities if _micro(value))
-    content = ";".join((*parts, "|", *salts, "|", str(round(round(temperature_K, 6) * 1e3))))
-    return "f" + hashlib.sha256(content.encode()).hexdigest()[:15]
-
-
-def _micro(value: float) -> int:
-    # Rounding twice keeps a value that sits on the half of a millionth, give or take a rounding error, on one side.
-    return round(round(value, 9) * 1e6)
 
 
 def _fail(message: str) -> NoReturn:

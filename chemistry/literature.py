@@ -201,7 +201,7 @@ _XU_TABLE = (
 
 @cache
 def load_literature() -> Dataset:
-    """The built-in literature set: LiPF6 correlations on a grid, and single values for nine salts."""
+    """The built-in literature set: LiPF6 correlations on a grid, and single values for ten salts."""
     return Dataset(name="literature", measurements=(*_correlations(), *_xu_table(), *_points()))
 
 
