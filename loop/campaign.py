@@ -15,7 +15,7 @@ from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignError, CampaignFileError, StateError
 from saltloop.loop.events import Event, content_hash
 from saltloop.loop.lock import CampaignLock
-from saltloop.loop.record import CampaignRecord
+from saltloop.loop.record import CampaignRecord, Result
 from saltloop.loop.settings import FREE_ON_RESUME, CampaignSettings, changed_settings, load_campaign_file
 from saltloop.loop.state import StateFile, read_state
 
@@ -134,6 +134,10 @@ class Campaign:
     def formulation(self, candidate_id: str) -> Formulation:
         """The formulation of a candidate."""
         return Formulation.from_dict(self.record.candidates[candidate_id].formulation, species=self.species)
+
+    def formulation_of(self, result: Result) -> Formulation:
+        """The formulation that a result was measured on."""
+        return Formulation.from_dict(result.measurement["formulation"], species=self.species)
 
     def measurements(self, quantity: str = "conductivity") -> list[Measurement]:
         """The campaign's own valid results as they arrived, by measurement id."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.measurement import Measurement
+from saltloop.chemistry.results_csv import ResultRow, read_results_csv
 from saltloop.loop.campaign import Campaign
-
-if TYPE_CHECKING:
-    from saltloop.chemistry import ResultRow
 
 #: Beyond any liquid electrolyte near room temperature (mS/cm); concentrated aqueous acids reach 800.
 HIGHEST_CONDUCTIVITY_MS_CM = 200.0
@@ -64,8 +62,6 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
         DataError: the file is unreadable, or a row names an unknown candidate, contradicts its candidate, or contradicts
             a result that is already there. The message names every such row; nothing was recorded.
     """
-    from saltloop.chemistry import read_results_csv
-
     rows = read_results_csv(path, campaign.species)
     matched, problems = _match(campaign, rows)
     new: list[tuple[ResultRow, Measurement]] = []

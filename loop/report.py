@@ -58,7 +58,7 @@ def best_result(campaign: Campaign) -> dict[str, Any] | None:
     candidate = campaign.record.candidates.get(best.candidate_id or "")
     return {
         "candidate_id": best.candidate_id,
-        "text": candidate.text if candidate else str(best.measurement["formulation"]),
+        "text": candidate.text if candidate else str(campaign.formulation_of(best)),
         **{key: best.measurement[key] for key in ("value", "unit", "standard_uncertainty", "source")},
     }
 
@@ -86,7 +86,7 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         for known in why["nearest_known"]
     ]
     for job in record.jobs_of(candidate.candidate_id):
-        lines.append(f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min {job.reason}")
+        lines.append(f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min {job.reason}".rstrip())
     lines += [f"  result        {_measured(record.results[m].measurement)}" for m in candidate.measurement_ids]
     for learned in _learned(campaign):
         if learned["candidate_id"] == candidate.candidate_id:

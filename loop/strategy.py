@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.calibration import experiment_equivalent, learn_biases
@@ -59,8 +60,6 @@ class SurrogateStrategy:
     def known_measurements(self) -> tuple[Measurement, ...]:
         """The conductivities of the campaign's data sets."""
         if self._known is None:
-            from saltloop.chemistry import load_dataset
-
             sets = [load_dataset(name, species=self._species) for name in self._settings.data]
             self._known = tuple(m for one in sets for m in one.measurements if m.quantity == "conductivity")
             if not self._known:

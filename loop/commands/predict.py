@@ -26,6 +26,8 @@ def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_
     from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet or as_json)
+    if campaign is None:
+        Formulation.parse(formulation)  # A misspelt liquid is said before anything is trained.
     opened = _campaign_or_cache(campaign, data, screen)
     liquid = Formulation.parse(formulation, species=opened.species)
     strategy = SurrogateStrategy(opened)
@@ -54,7 +56,7 @@ def _campaign_or_cache(path: Path | None, data: str, screen: Any) -> Campaign:
         return Campaign.read(campaign_folder(path))
     import json
 
-    from saltloop.chemistry.datasets import cache_folder
+    from saltloop.chemistry.fetch import cache_folder
     from saltloop.loop.campaign import versions
     from saltloop.loop.events import content_hash
     from saltloop.loop.record import CampaignRecord

@@ -1,0 +1,174 @@
+"""The command line: quick answers, exit codes that mean something, errors without a traceback."""
+
+import csv
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+TOY = """
+name: toy
+seed: 3
+space: {salts: [LiPF6, LiFSI], solvents: [EC, DMC, EMC]}
+oracle: {kind: python, factory: "fakes:ToyOracle"}
+budget: {rounds: 2}
+"""
+
+
+def saltloop(*arguments, cwd=None):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "saltloop.loop.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=600)
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A campaign that has run with the fake strategy."""
+    file = tmp_path / "toy.yaml"
+    file.write_text(TOY)
+    run = [sys.executable, str(TESTS / "crash_campaign.py"), str(file)]
+    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    return file
+
+
+def cpu_seconds(*arguments):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = saltloop(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_status_and_tell_answer_in_half_a_second_of_cpu(toy, tmp_path):
+    results = tmp_path / "results.csv"
+    results.write_text(
+        "formulation,value,unit,standard_uncertainty,source,external_id\n"
+        "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K,11.2,mS/cm,0.3,experiment,x1\n"
+    )
+    for arguments in (["--help"], ["status", toy], ["tell", toy, results]):
+        seconds = min(cpu_seconds(*arguments) for _ in range(3))
+        assert seconds < 0.5, f"{arguments[0]}: {seconds:.2f} s"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "import saltloop.loop.cli, saltloop.loop.commands.inspect, saltloop.loop.commands.lab, saltloop.loop.intake\n"
+        "heavy = {'torch', 'botorch', 'gpytorch', 'openmm', 'rdkit', 'pyscf', 'pandas', 'matplotlib', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_status_for_scripts_is_json(toy):
+    status = json.loads(saltloop("status", toy, "--json").stdout)
+    assert status["rounds"] == 2
+    assert status["state"].startswith("stopped")
+    assert status["best"]["unit"] == "mS/cm"
+
+
+def test_log_tells_every_decision(toy):
+    lines = saltloop("log", toy).stdout
+    assert "campaign toy created, seed 3" in lines
+    assert "batch 2 of" in lines
+    assert len(json.loads(saltloop("log", toy, "--json", "-n", "3").stdout)) == 3
+
+
+def test_show_takes_the_beginning_of_an_id(toy):
+    assert "predicted     5.00 ± 2.00 mS/cm" in saltloop("show", toy, "c001-1").stdout
+    ambiguous = saltloop("show", toy, "c001")
+    assert ambiguous.returncode == 1
+    assert "fits several candidates" in ambiguous.stderr
+    assert "is unknown; this campaign has: c001-1" in saltloop("show", toy, "c777").stderr
+
+
+def test_telling_results_from_the_command_line(toy, tmp_path):
+    good = tmp_path / "good.csv"
+    good.write_text(
+        "formulation,value,unit,standard_uncertainty,source,external_id\n"
+        "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K,11.2,mS/cm,0.3,experiment,x1\n"
+    )
+    assert "1 result(s) would be taken" in saltloop("tell", toy, good, "--dry-run").stdout
+    assert json.loads(saltloop("tell", toy, good, "--json").stdout) == {"ingested": 1, "known": 0, "quarantined": 0}
+    assert "0 result(s) taken, 1 known" in saltloop("tell", toy, good).stdout
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b"\x00\x01\x02")
+    refused = saltloop("tell", toy, bad)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["status", "nowhere.yaml"], 1, "neither a campaign file nor a campaign folder"),
+        (["run", "nowhere.yaml"], 1, "There is no campaign file nowhere.yaml"),
+        (["predict", "1 mol/kg LiPF7 in EC"], 1, "'LiPF6'"),
+        (["measure", "1 mol/kg LiPF6 in EC:EMCC 3:7 (w/w)"], 1, "'EMC'"),
+        (["measure", "1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 25 K"], 1, "25"),
+        (["dance"], 2, "No such command 'dance'"),
+    ],
+)
+def test_errors_are_one_message_and_an_exit_code(tmp_path, arguments, code, message):
+    done = saltloop(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_locked_campaign_has_its_own_exit_code(toy):
+    lock = toy.parent / "toy" / "state.lock"
+    lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "since": "yesterday", "token": "t"}))
+    refused = saltloop("run", toy)
+    assert refused.returncode == 4
+    assert "process 1 on elsewhere" in refused.stderr
+    assert saltloop("status", toy).returncode == 0
+
+
+def test_a_damaged_state_has_its_own_exit_code(toy):
+    state = toy.parent / "toy" / "state.jsonl"
+    state.write_bytes(state.read_bytes().replace(b'"seed":3', b'"seed":4', 1))
+    refused = saltloop("run", toy)
+    assert refused.returncode == 5
+    assert "line 1 is damaged" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_lab_campaign_with_the_real_surrogate(tmp_path):
+    """ask -> the lab fills in the worklist -> tell -> run goes on; verify replays it; plot draws it."""
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        "name: lab\nseed: 5\nspace: {salts: [LiPF6, LiTFSI], solvents: [EC, DMC, EMC]}\n"
+        "surrogate: {n_members: 3, epochs: 30}\noracle: {kind: lab}\nbudget: {rounds: 2}\n"
+    )
+    asked = saltloop("ask", file, "-n", "3")
+    assert asked.returncode == 0, asked.stderr
+    worklist = list(csv.DictReader(io.StringIO(asked.stdout)))
+    assert len({row["formulation"] for row in worklist}) == 3
+    assert all(float(row["predicted_std_mS_cm"]) > 0 for row in worklist)
+    filled = tmp_path / "filled.csv"
+    with filled.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, worklist[0])
+        writer.writeheader()
+        for number, row in enumerate(worklist):
+            writer.writerow({**row, "value": 9.5 + number, "standard_uncertainty": 0.2, "external_id": f"run-{number}"})
+    told = saltloop("tell", file, filled)
+    assert "3 result(s) taken" in told.stdout, told.stderr
+    waiting = saltloop("run", file)
+    assert waiting.returncode == 3, waiting.stderr
+    assert "saltloop tell" in waiting.stdout
+    story = saltloop("show", file, worklist[0]["candidate_id"]).stdout
+    assert "9.5 ± 0.2 mS/cm (experiment" in story
+    verified = saltloop("verify", file)
+    assert verified.returncode == 0, verified.stderr
+    assert "Replaying gives the same decisions." in verified.stdout
+    drawn = saltloop("plot", file)
+    assert "Best so far: 11.50 mS/cm" in drawn.stdout, drawn.stderr
+    assert (tmp_path / "lab" / "outcome.png").stat().st_size > 10_000
