@@ -53,10 +53,13 @@ def _tail(axes: Any, values: list[float]) -> None:
     import numpy as np
 
     shown = [value for value in values if value >= _SMALLEST_mS_cm]
-    bins = np.geomspace(min(shown) / 1.05, max(shown) * 1.05, 46)
+    low, high = np.log10(min(shown)), np.log10(max(shown))
+    per_decade = max(1, round(45 / max(high - low, 0.5)))
+    # Whole decades are edges, so that the coloured tail starts at 10 mS/cm exactly.
+    bins = 10.0 ** (np.arange(np.floor(low * per_decade), np.floor(high * per_decade) + 2) / per_decade)
     _, _, bars = axes.hist(shown, bins=bins, color=_BAR, edgecolor="white", linewidth=0.4)
     for left, bar in zip(bins, bars, strict=False):
-        if left >= TAIL_mS_cm[0]:
+        if left >= TAIL_mS_cm[0] * (1 - 1e-9):
             bar.set_facecolor(_TAIL)
     axes.set_xscale("log")
     axes.set_yscale("log")

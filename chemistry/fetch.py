@@ -126,8 +126,11 @@ def fetch_from_file(remote: RemoteFile, file: Path) -> Path:
         raise DataError(f"There is no file {file} to take {remote.dataset} from.")
     target = cache_folder() / remote.file_name
     _make_folder(target.parent)
-    copy = target.with_name(target.name + ".copy")
-    shutil.copyfile(file, copy)
+    copy = target.with_name(f"{target.name}.{os.getpid()}.copy")
+    try:
+        shutil.copyfile(file, copy)
+    except OSError as error:
+        raise DataError(f"Cannot copy {file} to {copy}: {error.strerror or error}.") from error
     _accept(copy, target, remote, came_from=str(file))
     return target
 

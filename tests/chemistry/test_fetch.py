@@ -43,11 +43,13 @@ def repository() -> Iterator[Repository]:
     behaviour = Behaviour()
 
     class Handler(BaseHTTPRequestHandler):
+        server: ThreadingHTTPServer
+
         def do_GET(self) -> None:
             if behaviour.status != 200:
                 self.send_error(behaviour.status)
             elif self.path == f"/v2/articles/{REMOTE.article}":
-                url = f"http://127.0.0.1:{self.server.server_address[1]}/files/{REMOTE.file_id}"
+                url = f"http://127.0.0.1:{self.server.server_port}/files/{REMOTE.file_id}"
                 files = [{"id": 1, "download_url": "x"}, {"id": REMOTE.file_id, "download_url": url}]
                 self._send(200, json.dumps({"files": files if behaviour.files is None else behaviour.files}).encode())
             elif self.path == f"/files/{REMOTE.file_id}":
