@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .dataset import Dataset, RowNote
+from .density import salt_volume_L_per_mol
 from .errors import DataError, FormulationError, UnknownSpeciesError
 from .formulation import Formulation
 from .measurement import Measurement
@@ -29,6 +30,9 @@ SMALLEST_UNCERTAINTY_mS_cm = 0.03
 """Digitised figures and instruments do not resolve less: 27 rows lie below zero, down to -0.17."""
 QUESTIONABLE_RELATIVE_UNCERTAINTY = 1.0
 """For a paper whose values are off by several times."""
+
+LARGEST_SALT_VOLUME = 0.5
+"""Share of a litre; above it the 30 % error of a salt's estimated volume leaves little of the molality."""
 
 ODD_PAPERS = {
     "10.1007/s10008-002-0300-9": "values of this paper are 50 to 100 times below those of other papers",
@@ -175,6 +179,10 @@ def _note_oddities(line: int, doi: str, formulation: Formulation, reader: _Reade
         reader.note(line, "kept", why)
     if not formulation.salts:
         reader.note(line, "kept", "no salt: the conductivity is that of the solvent and its impurities")
+    if formulation.concentration_unit == "mol/L":
+        filled = sum(c * salt_volume_L_per_mol(salt) for salt, c in formulation.salts)
+        if filled > LARGEST_SALT_VOLUME:
+            reader.note(line, "kept", "the salt fills more than half of the volume: its molality is hardly known")
     first, first_doi = reader.seen.setdefault(formulation.formulation_id, (line, doi))
     if first != line:
         whose = "the same paper" if first_doi == doi else f"{first_doi}"

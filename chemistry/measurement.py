@@ -71,17 +71,24 @@ class Measurement(BaseModel):
             content: list[Any] = ["external", self.source, self.external_id]
         else:
             content = ["content", self.formulation.formulation_id, self.quantity]
-            content += [repr(self.value), self.unit, repr(self.standard_uncertainty)]
+            unit = CANONICAL_UNITS.get(self.quantity, self.unit)
+            # Nine digits: a change of unit, with its rounding noise, leaves the id as it is.
+            same = self._expressed_in(unit)
+            content += [f"{same[0]:.9g}", unit, f"{same[1]:.9g}"]
             content += [self.source, self.method, self.reference]
         return "m" + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:15]
 
     def in_unit(self, unit: str) -> Measurement:
-        """The same measurement in another unit. Its content, and so its id, differ unless it has an external id."""
+        """The same measurement, with the same id, in another unit."""
         if unit == self.unit:
             return self
-        low = convert(self.value - self.standard_uncertainty, self.unit, unit)
-        value = convert(self.value, self.unit, unit)
-        return self.model_copy(update={"value": value, "unit": unit, "standard_uncertainty": value - low})
+        value, standard_uncertainty = self._expressed_in(unit)
+        return self.model_copy(update={"value": value, "unit": unit, "standard_uncertainty": standard_uncertainty})
+
+    def _expressed_in(self, unit: str) -> tuple[float, float]:
+        # An uncertainty is a difference: the zero of the scale (of °C) does not enter.
+        zero = convert(0.0, self.unit, unit)
+        return convert(self.value, self.unit, unit), convert(self.standard_uncertainty, self.unit, unit) - zero
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, read by ``from_dict``."""

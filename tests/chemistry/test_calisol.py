@@ -90,6 +90,12 @@ def test_a_paper_that_is_off_by_several_times_is_kept_flagged_and_hardly_weighs(
     assert dataset.measurements[0].standard_uncertainty == 5.0
 
 
+def test_a_molarity_that_leaves_the_molality_hardly_known_is_flagged(write: Write) -> None:
+    dataset = load_calisol(write({"salt": "LiBPFPB", "c": "2.0", "c units": "mol/l"}))
+    assert notes(dataset) == [(2, "kept")]
+    assert "its molality is hardly known" in dataset.notes[0].reason
+
+
 def test_uncertainties_are_4_percent_with_a_floor() -> None:
     assert standard_uncertainty(10.0, "10.1/a") == pytest.approx(0.4)
     assert standard_uncertainty(0.1, "10.1/a") == pytest.approx(0.03)

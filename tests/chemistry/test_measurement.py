@@ -40,6 +40,12 @@ def test_an_external_id_makes_a_measurement_recognisable_whatever_else_changes()
     assert measured(external_id="a").measurement_id != measured(external_id="a", source="openmm").measurement_id
 
 
+@given(st.floats(1e-3, 100), st.sampled_from(["S/m", "S/cm", "µS/cm"]))
+def test_a_change_of_unit_leaves_the_id_as_it_is(value: float, unit: str) -> None:
+    one = measured(value=round(value, 5) or 1.0).in_unit(unit)
+    assert Measurement.from_dict(one.to_dict()).measurement_id == one.in_unit("mS/cm").measurement_id
+
+
 def test_without_an_external_id_the_content_decides() -> None:
     assert measured().measurement_id == measured().measurement_id
     assert measured().measurement_id != measured(value=9.6).measurement_id
