@@ -56,8 +56,8 @@ class BoxContents:
 def contents_of(formulation: Formulation, settings: BoxSettings, species: SpeciesBook) -> BoxContents:
     """Whole numbers of molecules for a formulation: neutral, near the target size, nearest in composition.
 
-    Among sizes within 15 % of the target (more where ``min_ion_pairs`` needs it), the one whose composition is nearest
-    to what was asked, the smaller one if two are equal.
+    Among sizes from 5 % below to 15 % above the target (more where ``min_ion_pairs`` needs it), the one whose
+    composition is nearest to what was asked; if two are equal, the one nearer to the target.
 
     Raises:
         FormulationError: the solution is so dilute that the box would exceed ``max_atoms``.
@@ -73,13 +73,13 @@ def contents_of(formulation: Formulation, settings: BoxSettings, species: Specie
         scale = max(scale, settings.min_ion_pairs / n_pairs, *(1 / n for one, n in moles if one.kind == "salt"))
     if scale * unit_atoms > settings.max_atoms:
         raise FormulationError(
-            f"{formulation} needs about {scale * unit_atoms:.0f} atoms for {settings.min_ion_pairs} ion pairs, more than "
-            f"max_atoms = {settings.max_atoms}; raise the concentration, or change 'box' in the protocol."
+            f"{formulation} needs about {scale * unit_atoms:.0f} atoms for {settings.min_ion_pairs} ion pairs, more "
+            f"than max_atoms = {settings.max_atoms}; raise the concentration, or change 'box' in the protocol."
         )
     best = min(
-        (_whole(moles, scale * step / 100) for step in range(95, 116)),
-        key=lambda counts: (round(_mismatch(moles, counts), 4), sum(counts)),
-    )
+        ((_whole(moles, scale * (1 + step / 100)), abs(step)) for step in range(-5, 16)),
+        key=lambda found: (round(_mismatch(moles, found[0]), 4), found[1], found[0]),
+    )[0]
     return _contents(formulation, [one for one, _ in moles], best, species)
 
 
@@ -112,7 +112,8 @@ def _contents(
         basis="mole",
         temperature_K=formulation.temperature_K,
         species=species,
-    ).in_terms_of(formulation.basis, formulation.concentration_unit)
+    )
+    simulated = _rounded(simulated.in_terms_of(formulation.basis, formulation.concentration_unit), species)
     n_lithium = sum(n for one, n in zip(members, counts, strict=True) if one.kind == "salt")
     molecules = [(lithium(), n_lithium)] if n_lithium else []
     for one, n in zip(members, counts, strict=True):
@@ -120,6 +121,14 @@ def _contents(
         assert parameters is not None
         molecules.append((parameters, n))
     return BoxContents(tuple(molecules), simulated, {parameters.name: n for parameters, n in molecules})
+
+
+def _rounded(formulation: Formulation, species: SpeciesBook) -> Formulation:
+    """The same to five decimals, so that a person can read it; 1e-5 is far below one molecule."""
+    plain = formulation.to_dict()
+    for part in ("salts", "solvents"):
+        plain[part] = {name: round(value, 5) for name, value in plain[part].items()}
+    return Formulation.from_dict(plain, species)
 
 
 def estimated_density_g_cm3(formulation: Formulation) -> tuple[float, bool]:
@@ -193,8 +202,8 @@ def pack(contents: BoxContents, edge_nm: float, settings: BoxSettings, folder: P
         last = next((line.strip() for line in reversed(done.stdout.splitlines()) if line.strip(" -#")), "no output")
         raise SimulationFailureError(
             "packing",
-            f"packmol found no packing of {contents.n_atoms} atoms in {edge_nm:.3f} nm ({last}); see packing/packmol.log; "
-            f"lower box.packing_density_factor (now {settings.packing_density_factor:g})",
+            f"packmol found no packing of {contents.n_atoms} atoms in {edge_nm:.3f} nm ({last}); see "
+            f"packing/packmol.log; lower box.packing_density_factor (now {settings.packing_density_factor:g})",
             is_retryable=True,
         )
     rows = (folder / "packed.xyz").read_text().splitlines()[2 : 2 + contents.n_atoms]

@@ -1,8 +1,8 @@
 """What a simulation leaves in its folder so that it can be killed at any moment and go on.
 
-``md/checkpoint.json`` is the truth: it names the stage, the steps done in it, the OpenMM state file and how many pieces
-of samples count. Everything else is written before it, under names that it does not mention yet; what a killed run wrote
-beyond it is written again. So no sample is lost and none counts twice.
+``md/checkpoint.json`` is the truth: it names the stage, the steps done in it, the OpenMM state file and how many
+pieces of samples count. Everything else is written before it, under names that it does not mention yet; what a killed
+run wrote beyond it is written again. So no sample is lost and none counts twice.
 """
 
 from __future__ import annotations

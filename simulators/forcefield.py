@@ -91,7 +91,7 @@ def _masses(species: SpeciesParameters, hydrogen_mass_u: float | None) -> list[f
 
 
 def _exceptions(species: SpeciesParameters, charge_scale: float) -> list[tuple[int, int, float, float, float]]:
-    """Pairs up to three bonds apart: (i, j, charge product e2, sigma nm, epsilon kJ/mol); 1-2 and 1-3 pairs are zero."""
+    """Pairs up to three bonds apart: (i, j, charge product e2, sigma nm, epsilon kJ/mol); 1-2 and 1-3 are zero."""
     neighbours: dict[int, set[int]] = {i: set() for i in range(species.n_atoms)}
     for i, j, _, _ in species.bonds:
         neighbours[i].add(j)

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from saltloop.chemistry.errors import SaltloopError
 
 
@@ -43,7 +42,7 @@ class BoxSettings(_Settings):
     min_ion_pairs: int = Field(4, ge=1)
     """More atoms than the target are taken where a dilute solution needs them for this many ion pairs."""
     max_atoms: int = Field(20_000, ge=100)
-    packing_density_factor: float = Field(0.85, gt=0.3, le=1.0)
+    packing_density_factor: float = Field(0.92, gt=0.3, le=1.0)
     """Density at packing relative to the estimate for the liquid."""
     packing_tolerance_nm: float = Field(0.18, gt=0.05, lt=0.4)
     packing_timeout_s: float = Field(120, gt=0)
@@ -54,7 +53,7 @@ class Minimise(_Settings):
 
 
 class Nvt(_Settings):
-    """Constant volume. Langevin dynamics (middle scheme); a friction of 0.1/ps slows diffusion by less than 1 %."""
+    """Constant volume. Langevin dynamics (middle scheme); a friction of 0.2/ps slows diffusion by about 1 %."""
 
     duration_ps: float = Field(gt=0)
     timestep_fs: float = Field(4.0, gt=0, le=5)
@@ -99,6 +98,8 @@ class Protocol(_Settings):
     """A soft start with a short step and strong friction."""
     equilibrate_nvt: Nvt
     equilibrate_npt: Npt
+    settle: Nvt = Nvt(duration_ps=2.0, timestep_fs=4.0, friction_per_ps=10.0)
+    """After the box was set to the mean density."""
     produce: Nvt
     frame_ps: float = Field(1.0, gt=0)
     """Time between two recorded frames of production."""
@@ -118,17 +119,28 @@ class Protocol(_Settings):
     @property
     def length_ps(self) -> float:
         """Simulated time of all stages."""
-        stages = (self.soften, self.equilibrate_nvt, self.equilibrate_npt, self.produce)
+        stages = (self.soften, self.equilibrate_nvt, self.equilibrate_npt, self.settle, self.produce)
         return sum(stage.duration_ps for stage in stages)
 
 
-def _named(name: str, *, atoms: int, pairs: int, nvt: float, npt: float, produce: float, **more: Any) -> Protocol:
+def _named(
+    name: str,
+    *,
+    atoms: int,
+    pairs: int,
+    nvt: float,
+    npt: float,
+    produce: float,
+    window: tuple[float, float],
+    **more: Any,
+) -> Protocol:
     return Protocol(
         name=name,
         box=BoxSettings(target_atoms=atoms, min_ion_pairs=pairs),
         equilibrate_nvt=Nvt(duration_ps=nvt),
         equilibrate_npt=Npt(duration_ps=npt, sample_ps=more.pop("sample_ps", 0.5)),
-        produce=Nvt(duration_ps=produce, friction_per_ps=0.1),
+        produce=Nvt(duration_ps=produce, friction_per_ps=0.2),
+        analysis=Analysis(fit_start_fraction=window[0], fit_end_fraction=window[1]),
         **more,
     )
 
@@ -136,12 +148,41 @@ def _named(name: str, *, atoms: int, pairs: int, nvt: float, npt: float, produce
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
         "demo": _named(
-            "demo", atoms=800, pairs=4, nvt=5, npt=20, produce=30, frame_ps=0.2, checkpoint_ps=6, sample_ps=0.2
+            "demo",
+            atoms=800,
+            pairs=4,
+            nvt=4,
+            npt=25,
+            produce=50,
+            window=(0.15, 0.4),
+            frame_ps=0.25,
+            checkpoint_ps=5,
+            sample_ps=0.2,
         ),
-        "quick": _named("quick", atoms=1200, pairs=6, nvt=20, npt=150, produce=300, frame_ps=0.5, checkpoint_ps=20),
-        "standard": _named("standard", atoms=2500, pairs=12, nvt=100, npt=1000, produce=5000, frame_ps=2.0),
+        "quick": _named(
+            "quick",
+            atoms=1200,
+            pairs=8,
+            nvt=20,
+            npt=180,
+            produce=500,
+            window=(0.1, 0.3),
+            frame_ps=0.5,
+            checkpoint_ps=20,
+        ),
+        "standard": _named(
+            "standard", atoms=2500, pairs=12, nvt=100, npt=1000, produce=5000, window=(0.05, 0.25), frame_ps=2.0
+        ),
         "production": _named(
-            "production", atoms=5000, pairs=25, nvt=200, npt=2000, produce=20_000, frame_ps=5.0, checkpoint_ps=100
+            "production",
+            atoms=5000,
+            pairs=25,
+            nvt=200,
+            npt=2000,
+            produce=20_000,
+            window=(0.05, 0.25),
+            frame_ps=5.0,
+            checkpoint_ps=100,
         ),
     }
 )

@@ -8,7 +8,6 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
 from saltloop.chemistry.species import Species
 
 SCHEMA_VERSION = 1

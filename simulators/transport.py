@@ -1,6 +1,7 @@
 """From trajectories to transport: mean square displacements, diffusion, conductivity, density, and how sure each is.
 
-Positions are those of molecules' centres of mass: ``n_frames x n_molecules x 3``, nm, unwrapped, equally spaced in time.
+Positions are those of molecules' centres of mass: ``n_frames x n_molecules x 3``, nm, unwrapped, equally spaced in
+time.
 """
 
 from __future__ import annotations
@@ -192,8 +193,8 @@ def collective_conductivity(
 def block_average(series: Array) -> tuple[float, float]:
     """Mean of a correlated series and its standard error: the largest over blocks of growing length.
 
-    Blocks as in Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989) 461, down to five of them, with Student's factor for so
-    few. Constant series get the resolution of a float as error, never zero.
+    Blocks as in Flyvbjerg and Petersen, J. Chem. Phys. 91 (1989) 461, down to five of them, with Student's factor for
+    so few. Constant series get the resolution of a float as error, never zero.
     """
     values = np.asarray(series, dtype=float)
     if values.size < 2:

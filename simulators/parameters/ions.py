@@ -1,7 +1,8 @@
 """Lithium and the anions: published parameters of Canongia Lopes and Padua (CL&P), typed in with their sources.
 
 Units here as published: sigma in angstrom, epsilon in kJ/mol, bonds in kJ/mol/A2, angles in degrees and kJ/mol/rad2,
-torsions as OPLS V1, V2, V3 in kJ/mol. Compared with the authors' own distribution, ``il.ff`` of 2017/12/06 and 2019/06/19.
+torsions as OPLS V1, V2, V3 in kJ/mol. Compared with the authors' own distribution, ``il.ff`` of 2017/12/06 and
+2019/06/19.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-
 from saltloop.simulators.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 
 LI = "Aqvist, J. Phys. Chem. 94 (1990) 8021, as used in CL&P"
@@ -102,7 +102,7 @@ def _ion(
     for b, c in edges:
         for a in neighbours[b]:
             for d in neighbours[c]:
-                if a == c or b == d or a == d:
+                if a in (c, d) or b == d:
                     continue
                 key = _either(TORSIONS, symbols[a], symbols[b], symbols[c], symbols[d])
                 for n, v in enumerate(TORSIONS[key], start=1):
@@ -152,12 +152,12 @@ def _star(length: float, directions: list[tuple[float, float, float]]) -> np.nda
 def _embedded(smiles: str, elements: str) -> np.ndarray:
     """Coordinates (angstrom) of a SMILES whose atoms are written in the order of ``elements``."""
     from rdkit import Chem
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom
 
     molecule = Chem.MolFromSmiles(smiles)
     if [atom.GetSymbol() for atom in molecule.GetAtoms()] != elements.split():
         raise ValueError(f"{smiles} does not list its atoms as {elements}")
-    AllChem.EmbedMolecule(molecule, randomSeed=7)
+    rdDistGeom.EmbedMolecule(molecule, randomSeed=7)
     return molecule.GetConformer().GetPositions()
 
 
@@ -168,7 +168,9 @@ def _edges(smiles: str) -> tuple[tuple[int, int], ...]:
     return tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in bonds)
 
 
-def _sulfonyl(name: str, smiles: str, salt: str, elements: str, charges: dict[str, float], source: str) -> SpeciesParameters:
+def _sulfonyl(
+    name: str, smiles: str, salt: str, elements: str, charges: dict[str, float], source: str
+) -> SpeciesParameters:
     return _ion(
         name,
         "anion",

@@ -1,10 +1,11 @@
 """Makes the parameter files beside it. Run once by a maintainer, in an environment of its own; users never need it.
 
-    python -m venv ff && ff/bin/pip install -r simulators/parameters/requirements.txt && ff/bin/pip install --no-deps -e .
+    python -m venv ff && ff/bin/pip install -r simulators/parameters/requirements.txt
+    ff/bin/pip install --no-deps -e .
     ff/bin/python -m saltloop.simulators.parameters.make_parameters
 
-Solvents: OpenFF Sage 2.3.0 (unconstrained) with AM1-BCC-like charges from OpenFF NAGL, taken from the OpenMM system that
-OpenFF Interchange makes; each file records how far our own ``forcefield.build_system`` is from that system's energy.
+Solvents: OpenFF Sage 2.3.0 (unconstrained) with AM1-BCC-like charges from OpenFF NAGL, taken from the OpenMM system
+that OpenFF Interchange makes; each file records how far our own ``forcefield.build_system`` is from it in energy.
 Ions: Canongia Lopes and Padua, typed in below. What cannot be parametrised is named and left out.
 """
 
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.forcefield import build_system
 from saltloop.simulators.parameters.ions import IONS
@@ -142,12 +142,15 @@ def _terms(system: Any, elements: list[str]) -> dict[str, Any]:
 
 def start_geometry(molecule: Any) -> tuple[tuple[float, float, float], ...]:
     """The conformer (nm) of lowest MMFF94s energy out of 30 embedded ones."""
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
-    AllChem.EmbedMultipleConfs(molecule, 30, randomSeed=7)
-    energies = [energy for _, energy in AllChem.MMFFOptimizeMoleculeConfs(molecule, maxIters=2000, mmffVariant="MMFF94s")]
+    rdDistGeom.EmbedMultipleConfs(molecule, 30, randomSeed=7)
+    energies = [
+        energy
+        for _, energy in rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(molecule, maxIters=2000, mmffVariant="MMFF94s")
+    ]
     best = molecule.GetConformer(int(np.argmin(energies))).GetPositions() / 10.0
-    return tuple(tuple(float(x) for x in row) for row in best)
+    return tuple((float(x), float(y), float(z)) for x, y, z in best)
 
 
 def relaxed(parameters: SpeciesParameters) -> SpeciesParameters:

@@ -1,0 +1,399 @@
+"""Runs the stages of one simulation in OpenMM, in pieces, each ending in a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .boxes import BoxContents, estimated_density_g_cm3, pack
+from .checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpoint, write_piece
+from .failures import SimulationFailureError
+from .forcefield import build_system, molecule_ranges
+from .platforms import ChosenPlatform
+from .protocols import Npt, Nvt, Protocol
+
+Progress = Callable[[float, str], None]
+STAGES = ("soften", "nvt", "npt", "settle", "produce")
+PACKING_ATTEMPTS = 3
+ENERGY_EVERY_FRAMES = 10
+DENSITY_LIMITS_G_CM3 = (0.5, 2.5)
+MAX_DENSITY_DEVIATION = 0.25
+"""From the estimate for the mixture, where one is known."""
+MAX_TEMPERATURE_DEVIATION = 0.05
+"""Of the mean temperature over a stage, beyond what a small box fluctuates."""
+
+
+@dataclass
+class Simulation:
+    """One simulation in one folder. ``run`` starts or goes on, whichever the folder says."""
+
+    contents: BoxContents
+    protocol: Protocol
+    folder: Path
+    """Where checkpoints and samples live."""
+    seed: int
+    platform: ChosenPlatform
+    fingerprint: str
+    progress: Progress
+    is_gentle: bool = False
+    """Half the time step, after a run that blew up."""
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._ranges = molecule_ranges(self.contents.molecules)
+        self._starts = np.array([atoms.start for _, atoms in self._ranges])
+        self._started = time.monotonic()
+        self._temperature_K = self.contents.formulation.temperature_K
+        self.n_sessions = 1
+        self._elapsed_before_s = 0.0
+        self._n_pieces: dict[str, int] = {}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time of this and earlier sessions."""
+        return self._elapsed_before_s + time.monotonic() - self._started
+
+    @property
+    def was_resumed(self) -> bool:
+        return self.n_sessions > 1
+
+    def run(self) -> None:
+        """All stages to the end.
+
+        Raises:
+            SimulationFailureError: packing, blow-up, absurd density or temperature, a foreign checkpoint.
+        """
+        import openmm
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = read_checkpoint(self.folder)
+        try:
+            if checkpoint is None:
+                stage, steps, state = "soften", 0, self._prepare()
+            else:
+                stage, steps, state = self._restore(checkpoint)
+            while True:
+                state = self._run_stage(stage, steps, state)
+                if stage == "npt":
+                    state = self._at_mean_density(state)
+                if stage == STAGES[-1]:
+                    return
+                stage, steps = STAGES[STAGES.index(stage) + 1], 0
+                self._save(stage, 0, state)
+        except openmm.OpenMMException as error:
+            message = str(error).splitlines()[0]
+            if "periodic box size" in message or "cutoff" in message.lower():
+                raise SimulationFailureError(
+                    "box_too_small",
+                    f"the box became smaller than twice the cutoff ({message}); raise box.target_atoms",
+                    is_retryable=False,
+                ) from None
+            raise SimulationFailureError("blow_up", f"OpenMM stopped: {message}", is_retryable=True) from None
+
+    def samples(self, stage: str) -> dict[str, Any]:
+        """What was recorded in a stage: ``npt`` density; ``produce`` positions; both temperature, potential."""
+        return read_pieces(self.folder, stage, self._n_pieces.get(stage, 0))
+
+    @property
+    def molecule_names(self) -> list[str]:
+        """Species of each molecule, in the order of the recorded positions."""
+        return [species.name for species, _ in self._ranges]
+
+    @property
+    def molecule_masses(self) -> np.ndarray:
+        return np.array([species.molar_mass for species, _ in self._ranges])
+
+    # Start and resumption
+
+    def _prepare(self) -> Any:
+        """Pack, minimise, give velocities."""
+        import openmm
+
+        settings = self.protocol.box
+        density, _ = estimated_density_g_cm3(self.contents.formulation)
+        factor = settings.packing_density_factor
+        for attempt in range(1, PACKING_ATTEMPTS + 1):
+            self.progress(0.0, f"packing {self.contents.n_atoms} atoms")
+            edge = self.contents.edge_nm(density * factor)
+            self._check_edge(edge, density)
+            try:
+                positions = pack(self.contents, edge, settings, self.folder.parent / "packing", self.seed + attempt - 1)
+                break
+            except SimulationFailureError as failure:
+                if attempt == PACKING_ATTEMPTS or not failure.is_retryable:
+                    raise
+                factor *= 0.9
+                self.notes.append(f"packing failed and was tried again at {factor:.2f} of the estimated density")
+        self.progress(0.01, f"minimising {self.contents.n_atoms} atoms")
+        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        context = self.platform.context(system, openmm.VerletIntegrator(0.001))
+        context.setPositions(positions)
+        openmm.LocalEnergyMinimizer.minimize(context, 50.0, self.protocol.minimise.max_iterations)
+        context.setVelocitiesToTemperature(self._temperature_K, self._random("velocities", 0))
+        state = context.getState(positions=True, velocities=True, energy=True)
+        _check_energy(state, self.contents.n_atoms)
+        self._save("soften", 0, state)
+        return state
+
+    def _check_edge(self, packed_edge_nm: float, density_g_cm3: float) -> None:
+        needed = 2 * self.protocol.force_field.cutoff_nm
+        if min(packed_edge_nm, self.contents.edge_nm(density_g_cm3 * 1.1)) < needed:
+            raise SimulationFailureError(
+                "box_too_small",
+                f"{self.contents.n_atoms} atoms fill a box of about {self.contents.edge_nm(density_g_cm3):.2f} nm, too "
+                f"small for a cutoff of {self.protocol.force_field.cutoff_nm} nm; raise box.target_atoms",
+                is_retryable=False,
+            )
+
+    def _restore(self, checkpoint: Checkpoint) -> tuple[str, int, Any]:
+        import openmm
+
+        if checkpoint.fingerprint != self.fingerprint:
+            raise SimulationFailureError(
+                "foreign_checkpoint",
+                f"{self.folder} holds a checkpoint of another formulation, protocol or version; delete that folder to "
+                "start over, or use another job folder",
+                is_retryable=False,
+            )
+        self._n_pieces = dict(checkpoint.n_pieces)
+        self._elapsed_before_s = checkpoint.elapsed_s
+        self.n_sessions = checkpoint.n_sessions + 1
+        self.notes[:0] = [note for note in checkpoint.notes if note not in self.notes]
+        state = openmm.XmlSerializer.deserialize((self.folder / checkpoint.state_file).read_text())
+        return checkpoint.stage, checkpoint.steps, state
+
+    def _save(self, stage: str, steps: int, state: Any) -> None:
+        import openmm
+
+        checkpoint = Checkpoint(
+            fingerprint=self.fingerprint,
+            stage=stage,
+            steps=steps,
+            state_file=f"state-{stage}-{steps:09d}.xml",
+            n_pieces=self._n_pieces,
+            elapsed_s=self.elapsed_s,
+            n_sessions=self.n_sessions,
+            notes=tuple(self.notes),
+        )
+        write_checkpoint(self.folder, checkpoint, openmm.XmlSerializer.serialize(state))
+
+    # Stages
+
+    def _settings(self, stage: str) -> Nvt | Npt:
+        protocol = self.protocol
+        settings: dict[str, Nvt | Npt] = {
+            "soften": protocol.soften,
+            "nvt": protocol.equilibrate_nvt,
+            "npt": protocol.equilibrate_npt,
+            "settle": protocol.settle,
+            "produce": protocol.produce,
+        }
+        return settings[stage]
+
+    def _run_stage(self, stage: str, steps_done: int, state: Any) -> Any:
+        """From ``steps_done`` to the end of a stage, a checkpoint after each piece; returns the last state."""
+        settings = self._settings(stage)
+        timestep_ps = settings.timestep_fs / 1e3 / (2 if self.is_gentle else 1)
+        sample_ps = {"npt": getattr(settings, "sample_ps", 1.0), "produce": self.protocol.frame_ps}.get(stage, 1.0)
+        stride = max(1, round(sample_ps / timestep_ps))
+        n_samples = max(1, round(settings.duration_ps / (stride * timestep_ps)))
+        per_piece = max(1, round(self.protocol.checkpoint_ps / (stride * timestep_ps)))
+        context = self._context(settings, timestep_ps, state, self._random(stage, steps_done))
+        done = steps_done // stride
+        recorder = _Recorder(context, self._starts, self._atom_masses(), self.contents, self._kinetic_degrees())
+        while done < n_samples:
+            n = min(per_piece, n_samples - done)
+            started = time.monotonic()
+            for index in range(n):
+                context.getIntegrator().step(stride)
+                recorder.record(stage, is_last=index == n - 1)
+                if index % 20 == 19:
+                    self._say(
+                        stage, (done + index + 1) / n_samples, recorder, started, (index + 1) * stride * timestep_ps
+                    )
+            done += n
+            state = context.getState(positions=True, velocities=True, energy=True)
+            self._check(stage, state, recorder, 1 + n * stride * timestep_ps * settings.friction_per_ps)
+            samples = recorder.take()
+            if stage in ("npt", "produce"):
+                write_piece(self.folder, stage, self._n_pieces.get(stage, 0), **samples)
+                self._n_pieces[stage] = self._n_pieces.get(stage, 0) + 1
+            self._save(stage, done * stride, state)
+            self._say(stage, done / n_samples, recorder, started, n * stride * timestep_ps)
+        return state
+
+    def _context(self, settings: Nvt | Npt, timestep_ps: float, state: Any, seed: int) -> Any:
+        import openmm
+
+        edge = state.getPeriodicBoxVectors()[0][0]._value
+        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        if isinstance(settings, Npt):
+            barostat = openmm.MonteCarloBarostat(
+                settings.pressure_bar, self._temperature_K, settings.barostat_interval_steps
+            )
+            barostat.setRandomNumberSeed(seed)
+            system.addForce(barostat)
+        integrator = openmm.LangevinMiddleIntegrator(self._temperature_K, settings.friction_per_ps, timestep_ps)
+        integrator.setRandomNumberSeed(seed)
+        integrator.setConstraintTolerance(1e-6)
+        context = self.platform.context(system, integrator)
+        context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
+        context.setPositions(state.getPositions())
+        context.setVelocities(state.getVelocities())
+        return context
+
+    def _at_mean_density(self, state: Any) -> Any:
+        """The last configuration at constant pressure, molecules moved apart or together to the mean density."""
+        import openmm
+
+        density, _ = self.npt_density()
+        edge = self.contents.edge_nm(density)
+        old_edge = state.getPeriodicBoxVectors()[0][0]._value
+        positions = state.getPositions(asNumpy=True)._value
+        masses = self._atom_masses()
+        centres = (
+            np.add.reduceat(positions * masses[:, None], self._starts) / np.add.reduceat(masses, self._starts)[:, None]
+        )
+        sizes = np.diff([*self._starts, len(positions)])
+        positions = positions + np.repeat(centres * (edge / old_edge - 1), sizes, axis=0)
+        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        context = self.platform.context(system, openmm.VerletIntegrator(0.001))
+        context.setPositions(positions)
+        context.setVelocities(state.getVelocities())
+        return context.getState(positions=True, velocities=True, energy=True)
+
+    def npt_density(self) -> tuple[float, np.ndarray]:
+        """Mean density (g/cm3) over the averaged part of the constant-pressure stage, and the series averaged."""
+        series = self.samples("npt")["density"]
+        averaged = series[-max(2, math.ceil(len(series) * self.protocol.equilibrate_npt.averaging_fraction)) :]
+        density = float(averaged.mean())
+        low, high = DENSITY_LIMITS_G_CM3
+        if not low <= density <= high:
+            raise SimulationFailureError(
+                "absurd_density",
+                f"the density at constant pressure is {density:.3f} g/cm3, outside {low}-{high}",
+                is_retryable=False,
+            )
+        expected, is_known = estimated_density_g_cm3(self.contents.formulation)
+        if is_known and abs(density / expected - 1) > MAX_DENSITY_DEVIATION:
+            raise SimulationFailureError(
+                "absurd_density",
+                f"the density at constant pressure is {density:.3f} g/cm3, but {expected:.3f} was expected; a longer "
+                "'equilibrate_npt' may help",
+                is_retryable=False,
+            )
+        return density, averaged
+
+    def _check(self, stage: str, state: Any, recorder: _Recorder, independent: float) -> None:
+        """Energy and temperature of a piece; ``independent`` is how many independent temperatures it holds."""
+        _check_energy(state, self.contents.n_atoms)
+        if stage not in ("npt", "produce"):
+            return
+        mean = float(np.mean(recorder.temperatures))
+        noise = self._temperature_K * math.sqrt(
+            2 / self._kinetic_degrees() / min(independent, len(recorder.temperatures))
+        )
+        if abs(mean - self._temperature_K) > MAX_TEMPERATURE_DEVIATION * self._temperature_K + 4 * noise:
+            raise SimulationFailureError(
+                "temperature",
+                f"the temperature of stage '{stage}' is {mean:.0f} K instead of {self._temperature_K:g} K; "
+                "shorten the time step",
+                is_retryable=True,
+            )
+
+    def _say(self, stage: str, fraction: float, recorder: _Recorder, started: float, simulated_ps: float) -> None:
+        lengths = {name: self._settings(name).duration_ps / self._settings(name).timestep_fs for name in STAGES}
+        before = sum(lengths[name] for name in STAGES[: STAGES.index(stage)])
+        total = min(0.99, 0.02 + 0.97 * (before + fraction * lengths[stage]) / sum(lengths.values()))
+        speed = simulated_ps / 1e3 / max(time.monotonic() - started, 1e-3) * 86_400
+        density = f", {recorder.density:.3f} g/cm3" if recorder.density else ""
+        of = self._settings(stage).duration_ps
+        self.progress(
+            total,
+            f"{_WORDS[stage]} {fraction * of:.4g}/{of:g} ps{density}, {speed:.0f} ns/day ({self.platform.description})",
+        )
+
+    def _atom_masses(self) -> np.ndarray:
+        return np.array([atom.mass for species, _ in self._ranges for atom in species.atoms])
+
+    def _kinetic_degrees(self) -> int:
+        constraints = 0
+        if self.protocol.force_field.constrain_hydrogens:
+            for species, count in self.contents.molecules:
+                constraints += count * sum(
+                    "H" in (species.atoms[i].element, species.atoms[j].element) for i, j, _, _ in species.bonds
+                )
+        return 3 * self.contents.n_atoms - constraints
+
+    def _random(self, purpose: str, step: int) -> int:
+        """A seed for OpenMM, another one for each stage and each session."""
+        words = [self.seed, int.from_bytes(purpose.encode()[:6], "big"), step]
+        return int(np.random.SeedSequence(words).generate_state(1)[0] % (2**31 - 2)) + 1
+
+
+_WORDS = {
+    "soften": "soft start",
+    "nvt": "constant volume",
+    "npt": "constant pressure",
+    "settle": "settling at the mean density",
+    "produce": "production",
+}
+
+
+class _Recorder:
+    """Samples of one piece: densities at constant pressure; centres of mass, temperature, energy in production."""
+
+    def __init__(
+        self, context: Any, starts: np.ndarray, masses: np.ndarray, contents: BoxContents, degrees: int
+    ) -> None:
+        self._context, self._starts, self._masses = context, starts, masses[:, None]
+        self._molecule_masses = np.add.reduceat(masses, starts)[:, None]
+        self._contents, self._degrees = contents, degrees
+        self.density = 0.0
+        self.temperatures: list[float] = []
+        self.take()
+
+    def record(self, stage: str, *, is_last: bool) -> None:
+        wants_energy = is_last or len(self._densities) % ENERGY_EVERY_FRAMES == 0
+        state = self._context.getState(positions=stage == "produce", energy=wants_energy)
+        if stage in ("npt", "produce"):
+            self.density = self._contents.density_g_cm3(state.getPeriodicBoxVolume()._value)
+        self._densities.append(self.density)
+        if wants_energy:
+            kinetic = state.getKineticEnergy()._value
+            self.temperatures.append(2 * kinetic / (self._degrees * 8.31446261815324e-3))
+            self._potentials.append(state.getPotentialEnergy()._value)
+        if stage == "produce":
+            weighted = np.add.reduceat(state.getPositions(asNumpy=True)._value * self._masses, self._starts)
+            self._frames.append(weighted / self._molecule_masses)
+
+    def take(self) -> dict[str, np.ndarray]:
+        """The samples since the last call."""
+        samples = {}
+        if getattr(self, "_densities", None):
+            samples = {
+                "density": np.array(self._densities),
+                "temperature": np.array(self.temperatures),
+                "potential": np.array(self._potentials),
+            }
+            if self._frames:
+                samples["positions"] = np.array(self._frames, dtype=np.float32)
+        self._densities: list[float] = []
+        self._potentials: list[float] = []
+        self._frames: list[np.ndarray] = []
+        self.temperatures = []
+        return samples
+
+
+def _check_energy(state: Any, n_atoms: int) -> None:
+    energy = state.getPotentialEnergy()._value
+    if not math.isfinite(energy) or energy > 1e3 * n_atoms:
+        raise SimulationFailureError(
+            "blow_up", f"the potential energy is {energy:.3g} kJ/mol for {n_atoms} atoms", is_retryable=True
+        )

@@ -1,0 +1,104 @@
+"""The OpenMM system built from the files."""
+
+import numpy as np
+import openmm
+import pytest
+from saltloop.simulators.forcefield import build_system, molecule_ranges
+from saltloop.simulators.protocols import ForceFieldSettings
+from saltloop.simulators.species_parameters import all_parameters
+
+COULOMB = 138.935456  # kJ nm / (mol e2)
+
+
+def energy(system, positions):
+    platform = openmm.Platform.getPlatformByName("Reference")
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions(positions)
+    return context.getState(energy=True).getPotentialEnergy()._value
+
+
+def nonbonded(system):
+    """The force lives only as long as its system: keep that in a variable."""
+    return next(force for force in system.getForces() if isinstance(force, openmm.NonbondedForce))
+
+
+def test_two_lithium_ions_have_the_energy_of_the_formula():
+    lithium = all_parameters()["Li+"]
+    system = build_system([(lithium, 2)], ForceFieldSettings(ion_charge_scale=0.8), None)
+    sigma, epsilon, r = 0.2126, 0.07648, 0.3
+    expected = COULOMB * 0.8**2 / r + 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+    assert energy(system, [[0, 0, 0], [r, 0, 0]]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_unlike_atoms_mix_by_lorentz_and_berthelot():
+    lithium, anion = all_parameters()["Li+"], all_parameters()["BF4-"]
+    boron = anion.model_copy(
+        update={"atoms": anion.atoms[:1], "bonds": (), "angles": (), "torsions": (), "coordinates": ((0, 0, 0),)}
+    )
+    system = build_system([(lithium, 1), (boron, 1)], ForceFieldSettings(ion_charge_scale=1.0), None)
+    sigma, epsilon, r = (0.2126 + 0.358) / 2, (0.07648 * 0.3975) ** 0.5, 0.35
+    expected = COULOMB * 0.96 / r + 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+    assert energy(system, [[0, 0, 0], [r, 0, 0]]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_only_ions_are_scaled():
+    settings = ForceFieldSettings(ion_charge_scale=0.8)
+    system = build_system([(all_parameters()["PF6-"], 1), (all_parameters()["EC"], 1)], settings, None)
+    charges = [nonbonded(system).getParticleParameters(i)[0]._value for i in range(17)]
+    assert sum(charges[:7]) == pytest.approx(-0.8)
+    np.testing.assert_allclose(charges[7:], [atom.charge for atom in all_parameters()["EC"].atoms])
+
+
+def test_one_four_pairs_are_scaled_as_the_species_says_and_nearer_ones_excluded():
+    butane_like = all_parameters()["DME"]
+    system = build_system([(butane_like, 1)], ForceFieldSettings(), None)
+    force = nonbonded(system)
+    exceptions = {}
+    for index in range(force.getNumExceptions()):
+        i, j, charge, _, epsilon = force.getExceptionParameters(index)
+        exceptions[min(i, j), max(i, j)] = (charge._value, epsilon._value)
+    atoms = butane_like.atoms
+    # C-O-C-C: atoms 0 (methyl) and 3 are three bonds apart; SMILES COCCOC numbers the heavy atoms along the chain.
+    charge, epsilon = exceptions[0, 3]
+    assert charge == pytest.approx(atoms[0].charge * atoms[3].charge / 1.2, rel=1e-6)
+    assert epsilon == pytest.approx((atoms[0].epsilon * atoms[3].epsilon) ** 0.5 / 2, rel=1e-6)
+    assert exceptions[0, 1] == (0.0, 0.0)
+    assert exceptions[0, 2] == (0.0, 0.0)
+    assert (0, 5) not in exceptions
+
+
+def test_ring_atoms_are_not_both_neighbours_and_one_four_pairs():
+    system = build_system([(all_parameters()["EC"], 1)], ForceFieldSettings(), None)
+    force = nonbonded(system)
+    pairs = [tuple(sorted(force.getExceptionParameters(i)[:2])) for i in range(force.getNumExceptions())]
+    assert len(pairs) == len(set(pairs))
+
+
+def test_heavy_hydrogens_keep_the_mass_of_the_molecule_and_bonds_to_them_are_constrained():
+    solvent = all_parameters()["EMC"]
+    system = build_system([(solvent, 2)], ForceFieldSettings(hydrogen_mass_u=3.0), None)
+    masses = [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
+    assert sum(masses) == pytest.approx(2 * solvent.molar_mass)
+    hydrogens = [i for i, atom in enumerate(solvent.atoms) if atom.element == "H"]
+    assert all(masses[i] == 3.0 for i in hydrogens)
+    assert min(masses) >= 3.0
+    assert system.getNumConstraints() == 2 * len(hydrogens)
+
+
+def test_a_periodic_box_uses_ewald_sums_and_the_dispersion_correction():
+    settings = ForceFieldSettings(cutoff_nm=0.5)
+    system = build_system([(all_parameters()["EC"], 20)], settings, 1.4)
+    force = nonbonded(system)
+    assert force.getNonbondedMethod() == openmm.NonbondedForce.PME
+    assert force.getUseDispersionCorrection()
+    assert force.getCutoffDistance()._value == pytest.approx(0.5)
+
+
+def test_molecules_are_listed_in_the_order_of_their_atoms():
+    ranges = molecule_ranges([(all_parameters()["Li+"], 2), (all_parameters()["AN"], 2)])
+    assert [(species.name, atoms) for species, atoms in ranges] == [
+        ("Li+", range(0, 1)),
+        ("Li+", range(1, 2)),
+        ("AN", range(2, 8)),
+        ("AN", range(8, 14)),
+    ]

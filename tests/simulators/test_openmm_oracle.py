@@ -1,0 +1,279 @@
+"""The real oracle on boxes of about 200 atoms."""
+
+import json
+import multiprocessing
+import time
+
+import numpy as np
+import pytest
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators import engine as engine_module
+from saltloop.simulators import openmm_oracle as oracle_module
+from saltloop.simulators import platforms
+from saltloop.simulators.failures import SimulationFailureError
+from saltloop.simulators.job import run_job, write_job
+from saltloop.simulators.openmm_oracle import OpenMMOracle
+from saltloop.simulators.oracle import UnsupportedFormulationError
+from saltloop.simulators.protocols import resolve_protocol
+
+TINY = {
+    "base": "demo",
+    "box": {"target_atoms": 190, "min_ion_pairs": 2},
+    "force_field": {"cutoff_nm": 0.5},
+    "soften": {"duration_ps": 0.1},
+    "equilibrate_nvt": {"duration_ps": 0.5},
+    "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1},
+    "settle": {"duration_ps": 0.2},
+    "produce": {"duration_ps": 4.0},
+    "frame_ps": 0.1,
+    "checkpoint_ps": 0.5,
+    "minimise": {"max_iterations": 100},
+}
+N_FRAMES = 40
+BOOK = SpeciesBook.builtin()
+LIQUID = Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K")
+
+
+def tiny_oracle(**overrides):
+    return OpenMMOracle(resolve_protocol({**TINY, **overrides}), BOOK, platform="CPU")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One job of the tiny protocol, run to its end."""
+    folder = tmp_path_factory.mktemp("tiny")
+    spec = {"kind": "openmm", "protocol": TINY, "platform": "CPU"}
+    write_job(folder, job_key="tiny", oracle_spec=spec, formulation=LIQUID, seed=4)
+    return folder, run_job(folder)
+
+
+def test_a_job_gives_density_diffusion_and_both_conductivities(finished):
+    _, outcome = finished
+    found = {one.quantity: one for one in outcome.measurements}
+    assert list(found)[:2] == ["conductivity", "density"]
+    assert {"conductivity_nernst_einstein", "conductivity_collective"} <= set(found)
+    assert {f"diffusion_coefficient_{name}" for name in ("Li+", "BF4-", "AN")} <= set(found)
+    assert found["density"].unit == "g/cm3"
+    assert 0.6 < found["density"].value < 1.1
+    assert found["conductivity"].value == found["conductivity_nernst_einstein"].value
+    assert "Nernst-Einstein" in found["conductivity"].method
+    assert "modified protocol" in found["conductivity"].method
+    assert found["diffusion_coefficient_AN"].unit == "m2/s"
+    assert 1e-10 < found["diffusion_coefficient_AN"].value < 2e-8
+
+
+def test_what_was_simulated_and_how_is_recorded(finished):
+    _, outcome = finished
+    provenance = outcome.provenance
+    molecules = provenance["composition"]["molecules"]
+    assert molecules["Li+"] == molecules["BF4-"]
+    kg = molecules["AN"] * BOOK.solvent("AN").molar_mass / 1e3
+    assert outcome.measurements[0].formulation.molality["LiBF4"] == pytest.approx(molecules["Li+"] / kg, abs=1e-4)
+    assert provenance["platform"] == "CPU, 1 thread"
+    assert provenance["force_field"]["ion_charge_scale"] == 0.8
+    assert provenance["force_field"]["mixing_rule"] == "lorentz-berthelot"
+    assert provenance["results"]["n_frames"] == N_FRAMES
+    assert provenance["results"]["box_nm"] > 1
+    assert provenance["n_sessions"] == 1
+    assert any("ion pairs" in warning for warning in provenance["warnings"])
+    json.dumps(provenance, allow_nan=False)
+
+
+def test_the_temperature_is_kept(finished):
+    _, outcome = finished
+    assert outcome.provenance["results"]["mean_temperature_K"] == pytest.approx(298.15, rel=0.08)
+
+
+def test_the_plot_and_the_table_of_displacements_are_there(finished):
+    folder, outcome = finished
+    assert outcome.artifacts == ("msd.png", "msd.csv")
+    assert (folder / "msd.png").read_bytes().startswith(b"\x89PNG")
+    header, *rows = (folder / "msd.csv").read_text().splitlines()
+    assert header.startswith("lag_ps,Li+ (nm2),BF4- (nm2),AN (nm2),charge")
+    assert len(rows) == N_FRAMES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["nvt", "npt", "produce"])
+def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_path, stage):
+    spec = {"kind": "openmm", "protocol": TINY, "platform": "CPU"}
+    write_job(tmp_path, job_key="killed", oracle_spec=spec, formulation=LIQUID, seed=4)
+    process = multiprocessing.get_context("spawn").Process(target=run_job, args=(tmp_path,))
+    process.start()
+    checkpoint = tmp_path / "md" / "checkpoint.json"
+    while not (checkpoint.exists() and json.loads(checkpoint.read_text())["stage"] == stage):
+        assert process.is_alive(), "the job ended before it was killed"
+        time.sleep(0.01)
+    time.sleep(0.15)
+    process.kill()
+    process.join()
+    assert not (tmp_path / "result.json").exists()
+    stood = json.loads(checkpoint.read_text())
+    outcome = run_job(tmp_path)
+    assert outcome.failure is None
+    assert outcome.provenance["n_sessions"] == 2
+    assert outcome.provenance["results"]["n_frames"] == N_FRAMES
+    assert outcome.provenance["wall_s"] > stood["elapsed_s"]
+    ended = json.loads(checkpoint.read_text())
+    assert ended["n_pieces"] == {"npt": 8, "produce": 8}
+    positions = np.concatenate([np.load(path)["positions"] for path in sorted((tmp_path / "md").glob("produce-*.npz"))])
+    assert len(positions) == N_FRAMES
+    steps = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
+    assert steps.max() < 0.5, "a molecule jumps where the run was resumed"
+    assert steps.min(axis=1).max() > 0, "a frame comes twice"
+    assert [path.name for path in (tmp_path / "md").glob("state-*.xml")] == [ended["state_file"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 mol/kg LiBOB in EC", "no force-field parameters for LiBOB"),
+        ("1 mol/kg LiPF6 in TEOS", "no force-field parameters for TEOS"),
+        ("1 mol/kg LiPF6 in EC at 180 K", "200 to 500 K"),
+        ("0.001 mol/kg LiPF6 in EC", "max_atoms"),
+    ],
+)
+def test_unsupported_formulations_are_refused_before_anything_starts(tmp_path, text, words):
+    oracle = OpenMMOracle(resolve_protocol("demo"), BOOK)
+    formulation = Formulation.parse(text)
+    with pytest.raises(UnsupportedFormulationError, match=words):
+        oracle.check(formulation)
+    with pytest.raises(UnsupportedFormulationError, match=words):
+        oracle.run(formulation, tmp_path, seed=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_box_smaller_than_the_cutoff_allows_is_refused():
+    with pytest.raises(UnsupportedFormulationError, match=r"box\.target_atoms"):
+        tiny_oracle(force_field={"cutoff_nm": 0.9}).check(LIQUID)
+
+
+def test_every_species_of_the_book_is_checked_quickly():
+    oracle = OpenMMOracle(resolve_protocol("demo"), BOOK)
+    started = time.perf_counter()
+    for solvent in BOOK.solvents:
+        if solvent.name != "TEOS":
+            oracle.check(Formulation.create({"LiTFSI": 1.0}, {solvent.name: 1.0}))
+    assert time.perf_counter() - started < 5
+
+
+def failing_run(tmp_path, **overrides):
+    return tiny_oracle(**overrides).run(LIQUID, tmp_path, seed=1)
+
+
+def test_a_run_that_blows_up_is_a_retryable_failure_and_the_next_attempt_is_gentler(tmp_path, monkeypatch):
+    import openmm
+
+    def explode(self, steps):
+        raise openmm.OpenMMException("Particle coordinate is NaN")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(openmm.LangevinMiddleIntegrator, "step", explode)
+        failed = failing_run(tmp_path)
+    assert failed.failure.kind == "blow_up"
+    assert failed.failure.is_retryable
+    assert "NaN" in failed.failure.reason
+    assert failed.provenance["composition"]["molecules"]["Li+"] >= 2
+    assert (tmp_path / "md.failed-1").is_dir()
+    assert not (tmp_path / "md").exists()
+    again = failing_run(tmp_path)
+    assert again.failure is None
+    assert any("half the time step" in warning for warning in again.provenance["warnings"])
+
+
+def test_an_absurd_density_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "MAX_DENSITY_DEVIATION", 1e-6)
+    failed = failing_run(tmp_path)
+    assert failed.failure.kind == "absurd_density"
+    assert "was expected" in failed.failure.reason
+
+
+def test_a_temperature_that_runs_away_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "MAX_TEMPERATURE_DEVIATION", -1.0)
+    failed = failing_run(tmp_path)
+    assert failed.failure.kind == "temperature"
+
+
+def test_a_packing_that_fails_is_tried_looser_and_said(tmp_path, monkeypatch):
+    pack, calls = engine_module.pack, []
+
+    def pack_third_time(contents, edge, *rest):
+        calls.append(edge)
+        if len(calls) < 3:
+            raise SimulationFailureError("packing", "no room", is_retryable=True)
+        return pack(contents, edge, *rest)
+
+    monkeypatch.setattr(engine_module, "pack", pack_third_time)
+    outcome = failing_run(tmp_path)
+    assert outcome.failure is None
+    assert calls == sorted(calls)
+    assert sum("packing failed" in warning for warning in outcome.provenance["warnings"]) == 2
+
+
+def test_a_packing_that_never_works_is_a_failure(tmp_path, monkeypatch):
+    def no_room(*_args):
+        raise SimulationFailureError("packing", "no room", is_retryable=True)
+
+    monkeypatch.setattr(engine_module, "pack", no_room)
+    failed = failing_run(tmp_path)
+    assert failed.failure.kind == "packing"
+
+
+def test_a_checkpoint_of_another_simulation_is_never_continued(tmp_path, finished):
+    folder, _ = finished
+    (tmp_path / "md").mkdir()
+    for path in (folder / "md").iterdir():
+        (tmp_path / "md" / path.name).write_bytes(path.read_bytes())
+    failed = tiny_oracle().run(Formulation.parse("1 mol/kg LiBF4 in AN"), tmp_path, seed=4)
+    assert failed.failure.kind == "foreign_checkpoint"
+    assert (tmp_path / "md" / "checkpoint.json").exists()
+
+
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    spec = {"kind": "openmm", "protocol": TINY, "platform": "CPU"}
+    write_job(tmp_path, job_key="full", oracle_spec=spec, formulation=LIQUID, seed=4)
+    write, n = engine_module.write_checkpoint, []
+
+    def full(folder, checkpoint, state):
+        n.append(checkpoint.stage)
+        if len(n) == 9:
+            raise OSError(28, "No space left on device")
+        write(folder, checkpoint, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_module, "write_checkpoint", full)
+        failed = run_job(tmp_path)
+    assert failed.failure.kind == "io_error"
+    assert failed.failure.is_retryable
+    (tmp_path / "result.json").unlink()
+    outcome = run_job(tmp_path)
+    assert outcome.failure is None
+    assert outcome.provenance["results"]["n_frames"] == N_FRAMES
+    assert outcome.provenance["n_sessions"] == 2
+
+
+def test_a_pure_solvent_has_a_density_and_no_conductivity(tmp_path):
+    outcome = tiny_oracle().run(Formulation.parse("AN at 298.15 K"), tmp_path, seed=2)
+    assert outcome.measurements[0].quantity == "density"
+    assert not any("conductivity" in one.quantity for one in outcome.measurements)
+
+
+def test_the_collective_conductivity_is_reported_where_it_is_asked_for(tmp_path):
+    outcome = tiny_oracle(analysis={"report": "collective"}).run(LIQUID, tmp_path, seed=2)
+    found = {one.quantity: one for one in outcome.measurements}
+    assert found["conductivity"].value == found["conductivity_collective"].value
+    assert "Einstein-Helfand" in found["conductivity"].method
+
+
+def test_the_platform_is_chosen_and_said():
+    assert platforms.choose_platform("CPU", 2).description == "CPU, 2 threads"
+    assert platforms.choose_platform("auto", 1).name in ("CUDA", "OpenCL", "CPU")
+
+
+def test_a_platform_that_is_not_there_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(platforms, "_try", lambda name, threads, **_: (None, "no device"))
+    failed = tiny_oracle().run(LIQUID, tmp_path, seed=1)
+    assert failed.failure.kind == "platform"
+    assert "no device" in failed.failure.reason
+    assert oracle_module.MD_FOLDER == "md"

@@ -1,0 +1,130 @@
+"""The shipped parameter files: complete, neutral where they should be, and sane geometries."""
+
+import math
+
+import numpy as np
+import pytest
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators.forcefield import build_system
+from saltloop.simulators.protocols import ForceFieldSettings
+from saltloop.simulators.species_parameters import all_parameters, parameters_of
+
+IONS = ("Li+", "PF6-", "TFSI-", "FSI-", "BF4-", "CF3SO3-")
+SOLVENTS = ("EC", "PC", "DMC", "EMC", "DEC", "DME", "AN", "EA", "GBL", "DOL")
+VACUUM = ForceFieldSettings(ion_charge_scale=1.0, constrain_hydrogens=False, hydrogen_mass_u=None)
+
+
+def distances(positions, pairs):
+    return np.array([np.linalg.norm(positions[i] - positions[j]) for i, j in pairs])
+
+
+def minimised(species):
+    import openmm
+
+    system = build_system([(species, 1)], VACUUM, None)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(np.array(species.coordinates))
+    openmm.LocalEnergyMinimizer.minimize(context, 1.0)
+    return context.getState(positions=True).getPositions(asNumpy=True)._value
+
+
+def test_the_promised_species_are_there():
+    assert {*IONS, *SOLVENTS} <= set(all_parameters())
+
+
+def test_solvents_and_anions_are_found_by_the_structure_of_the_species_tables():
+    book = SpeciesBook.builtin()
+    for solvent in book.solvents:
+        found = parameters_of(solvent)
+        assert (found is None) == (solvent.name == "TEOS"), solvent.name
+        if found:
+            assert found.name == solvent.name
+            assert found.molar_mass == pytest.approx(solvent.molar_mass, abs=0.02)
+    salts = {salt.name: parameters_of(salt) for salt in book.salts}
+    assert {name for name, found in salts.items() if found} == {
+        "LiPF6", "LiBF4", "LiTFSI", "LiFSI", "LiCF3SO3",
+    }  # fmt: skip
+    for name, found in salts.items():
+        if found:
+            assert found.molar_mass + 6.941 == pytest.approx(book.salt(name).molar_mass, abs=0.02)
+
+
+@pytest.mark.parametrize("species", all_parameters().values(), ids=lambda one: one.name)
+def test_charges_sum_to_the_ions_charge_and_no_atom_lacks_parameters(species):
+    assert sum(atom.charge for atom in species.atoms) == pytest.approx(species.formal_charge, abs=1e-7)
+    assert all(atom.epsilon > 0 and atom.sigma > 0 for atom in species.atoms)
+    assert species.provenance["force_field"]
+    assert species.provenance["source"]
+    bonded = {i for i, j, *_ in species.bonds} | {j for i, j, *_ in species.bonds}
+    assert bonded == (set(range(species.n_atoms)) if species.n_atoms > 1 else set())
+
+
+@pytest.mark.parametrize("species", all_parameters().values(), ids=lambda one: one.name)
+def test_every_bonded_triple_has_an_angle_but_opposite_ligands(species):
+    neighbours = {i: set() for i in range(species.n_atoms)}
+    for i, j, *_ in species.bonds:
+        neighbours[i].add(j)
+        neighbours[j].add(i)
+    triples = {(min(i, k), j, max(i, k)) for j in neighbours for i in neighbours[j] for k in neighbours[j] if i != k}
+    there = {(min(i, k), j, max(i, k)) for i, j, k, *_ in species.angles}
+    # Sage gives the angles of a linear nitrile no force constant only if it is zero; PF6- leaves out its 3 diagonals.
+    assert len(triples - there) == (3 if species.name == "PF6-" else 0)
+
+
+@pytest.mark.parametrize("species", all_parameters().values(), ids=lambda one: one.name)
+def test_minimised_geometry_is_sane_and_is_the_one_shipped(species):
+    if species.n_atoms == 1:
+        pytest.skip("a single atom")
+    start, end = np.array(species.coordinates), minimised(species)
+    lengths = distances(end, [(i, j) for i, j, *_ in species.bonds])
+    ideal = np.array([length for _, _, length, _ in species.bonds])
+    assert np.abs(lengths / ideal - 1).max() < 0.06
+    pairs = [(i, j) for i in range(species.n_atoms) for j in range(i)]
+    assert distances(end, pairs).min() > 0.09
+    assert np.abs(distances(end, pairs) - distances(start, pairs)).max() < 0.02
+
+
+@pytest.mark.parametrize("name", [one.name for one in all_parameters().values() if one.kind == "solvent"])
+def test_solvent_files_reproduced_interchange_when_they_were_made(name):
+    check = all_parameters()[name].provenance["energy_check"]
+    assert check["max_energy_deviation_from_interchange_kJ_mol"] < 1e-3
+    assert check["n_geometries"] >= 20
+
+
+def test_hexafluorophosphate_stays_an_octahedron_when_it_is_distorted():
+    import openmm
+
+    species = all_parameters()["PF6-"]
+    system = build_system([(species, 1)], VACUUM, None)
+    context = openmm.Context(system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(np.array(species.coordinates) + np.random.default_rng(0).normal(0, 0.02, (7, 3)))
+    openmm.LocalEnergyMinimizer.minimize(context, 0.01)
+    positions = context.getState(positions=True).getPositions(asNumpy=True)._value
+    arms = positions[1:] - positions[0]
+    lengths = np.linalg.norm(arms, axis=1)
+    cosines = (arms @ arms.T / np.outer(lengths, lengths))[np.triu_indices(6, 1)]
+    np.testing.assert_allclose(np.sort(np.abs(cosines))[-3:], 1, atol=1e-3)
+    np.testing.assert_allclose(np.sort(np.abs(cosines))[:-3], 0, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["DMC", "EMC", "DEC"])
+def test_linear_carbonates_start_as_cis_cis(name):
+    species = all_parameters()[name]
+    positions = np.array(species.coordinates)
+    elements = [atom.element for atom in species.atoms]
+    neighbours = {i: [] for i in range(species.n_atoms)}
+    for i, j, *_ in species.bonds:
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    carbonyl = next(i for i in neighbours if elements[i] == "C" and [elements[j] for j in neighbours[i]] == ["O"] * 3)
+    oxygen = next(j for j in neighbours[carbonyl] if len(neighbours[j]) == 1)
+    for ether in set(neighbours[carbonyl]) - {oxygen}:
+        alkyl = next(j for j in neighbours[ether] if j != carbonyl)
+        b1, b2, b3 = (
+            positions[carbonyl] - positions[oxygen],
+            positions[ether] - positions[carbonyl],
+            positions[alkyl] - positions[ether],
+        )
+        n1, n2 = np.cross(b1, b2), np.cross(b2, b3)
+        angle = math.degrees(math.acos(np.clip(n1 @ n2 / np.linalg.norm(n1) / np.linalg.norm(n2), -1, 1)))
+        assert angle < 30
