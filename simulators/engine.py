@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from .boxes import BoxContents, estimated_density_g_cm3, pack
 from .checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpoint, write_piece
@@ -72,8 +73,8 @@ class Simulation:
         import openmm
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = read_checkpoint(self.folder)
         try:
+            checkpoint = read_checkpoint(self.folder)
             if checkpoint is None:
                 stage, steps, state = "soften", 0, self._prepare()
             else:
@@ -86,6 +87,8 @@ class Simulation:
                     return
                 stage, steps = STAGES[STAGES.index(stage) + 1], 0
                 self._save(stage, 0, state)
+        except ValidationError as error:
+            raise _damaged(self.folder / "checkpoint.json", str(error).splitlines()[0]) from None
         except openmm.OpenMMException as error:
             message = str(error).splitlines()[0]
             if "periodic box size" in message or "cutoff" in message.lower():
@@ -165,7 +168,11 @@ class Simulation:
         self._elapsed_before_s = checkpoint.elapsed_s
         self.n_sessions = checkpoint.n_sessions + 1
         self.notes[:0] = [note for note in checkpoint.notes if note not in self.notes]
-        state = openmm.XmlSerializer.deserialize((self.folder / checkpoint.state_file).read_text())
+        path = self.folder / checkpoint.state_file
+        try:
+            state = openmm.XmlSerializer.deserialize(path.read_text())
+        except (openmm.OpenMMException, FileNotFoundError) as error:
+            raise _damaged(path, str(error).splitlines()[0]) from None
         return checkpoint.stage, checkpoint.steps, state
 
     def _save(self, stage: str, steps: int, state: Any) -> None:
@@ -389,6 +396,14 @@ class _Recorder:
         self._frames: list[np.ndarray] = []
         self.temperatures = []
         return samples
+
+
+def _damaged(path: Path, why: str) -> SimulationFailureError:
+    return SimulationFailureError(
+        "damaged_checkpoint",
+        f"{path} cannot be read ({why}); the next attempt starts afresh",
+        is_retryable=True,
+    )
 
 
 def _check_energy(state: Any, n_atoms: int) -> None:

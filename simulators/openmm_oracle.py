@@ -16,7 +16,7 @@ from saltloop.chemistry.species import SpeciesBook
 from .failures import SimulationFailureError
 from .oracle import Failure, OracleOutcome, Progress, UnsupportedFormulationError
 from .protocols import Protocol
-from .species_parameters import all_parameters, lithium, parameters_of
+from .species_parameters import all_parameters, parameters_of
 
 if TYPE_CHECKING:
     from .boxes import BoxContents
@@ -97,7 +97,7 @@ class OpenMMOracle:
                 folder=job_dir / MD_FOLDER,
                 seed=seed + 7919 * len(earlier),
                 platform=platform,
-                fingerprint=_fingerprint(formulation, self.protocol, seed),
+                fingerprint=_fingerprint(contents, self.protocol, seed),
                 progress=progress or _silent,
                 is_gentle=any((folder / "blow_up").exists() for folder in earlier),
             )
@@ -161,10 +161,10 @@ class OpenMMOracle:
         }
 
 
-def _fingerprint(formulation: Formulation, protocol: Protocol, seed: int) -> str:
-    members = [parameters_of(one) for one, _ in (*formulation.salts, *formulation.solvents)]
-    parameters = [one.model_dump(mode="json") for one in (lithium(), *members) if one]
-    return _sha256([FORMAT, formulation.to_dict(), protocol.model_dump(mode="json"), seed, parameters])
+def _fingerprint(contents: BoxContents, protocol: Protocol, seed: int) -> str:
+    molecules = [[species.model_dump(mode="json"), count] for species, count in contents.molecules]
+    temperature_K = contents.formulation.temperature_K
+    return _sha256([FORMAT, temperature_K, molecules, protocol.model_dump(mode="json"), seed])
 
 
 def _sha256(content: Any) -> str:

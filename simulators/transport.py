@@ -133,7 +133,7 @@ def slope_estimate(positions: Array, frame_ps: float, start_fraction: float, end
     log_slope = _log_slope(total, window)
     error = max(errors)
     if not DIFFUSIVE_SLOPES[0] <= log_slope <= DIFFUSIVE_SLOPES[1]:
-        error = math.hypot(error, abs(1 - log_slope) * scale)
+        error = math.hypot(error, abs((1 - log_slope) * value))
     return SlopeEstimate(value, max(error, np.finfo(float).tiny), log_slope)
 
 

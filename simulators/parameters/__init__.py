@@ -1,0 +1,1 @@
+"""One JSON file per species (see ``docs/md.md``), and the scripts that made them."""

@@ -30,7 +30,7 @@ FORCE_FIELD = "openff_unconstrained-2.3.0.offxml"
 CHARGE_MODEL = "openff-gnn-am1bcc-1.0.0.pt"
 BARE = ForceFieldSettings(ion_charge_scale=1.0, constrain_hydrogens=False, hydrogen_mass_u=None)
 N_CHECKED_GEOMETRIES = 20
-MAX_ENERGY_DEVIATION_KJ_MOL = 1e-3
+MAX_ENERGY_DEVIATION_KJ_MOL = 1e-4
 
 
 def main() -> int:

@@ -230,6 +230,19 @@ def test_a_checkpoint_of_another_simulation_is_never_continued(tmp_path, finishe
     assert (tmp_path / "md" / "checkpoint.json").exists()
 
 
+@pytest.mark.parametrize("name", ["checkpoint.json", "state"])
+def test_a_damaged_checkpoint_is_put_aside_and_said(tmp_path, finished, name):
+    folder, _ = finished
+    (tmp_path / "md").mkdir()
+    for path in (folder / "md").iterdir():
+        content = path.read_bytes()
+        (tmp_path / "md" / path.name).write_bytes(content[:100] if path.name.startswith(name) else content)
+    failed = tiny_oracle().run(LIQUID, tmp_path, seed=4)
+    assert failed.failure.kind == "damaged_checkpoint"
+    assert failed.failure.is_retryable
+    assert (tmp_path / "md.failed-1").is_dir()
+
+
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     spec = {"kind": "openmm", "protocol": TINY, "platform": "CPU"}
     write_job(tmp_path, job_key="full", oracle_spec=spec, formulation=LIQUID, seed=4)
