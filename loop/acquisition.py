@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.optim import optimize_acqf, optimize_acqf_discrete
 from botorch.sampling.normal import SobolQMCNormalSampler
-from torch import Tensor
-
 from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.settings import AcquisitionSettings
 from saltloop.loop.space import CandidateSpace
+from torch import Tensor
 
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
@@ -45,7 +44,7 @@ class Decision:
     alternatives: tuple[Chosen, ...]
     n_screened: int
     n_baseline: int
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 def choose_batch(
@@ -73,64 +72,49 @@ def choose_batch(
     Raises:
         CampaignError: fewer than ``n`` formulations of the space are still unknown.
     """
-    shortlist, n_screened = _shortlist(model, encoder, space, settings.shortlist + len(known_ids), progress)
-    shortlist = _without_known(shortlist, encoder, space, known_ids)[: settings.shortlist]
+    rows, n_screened = _shortlist(model, encoder, space, settings.shortlist + len(known_ids), progress)
+    shortlist = _without_known(rows, encoder, space, known_ids)[: settings.shortlist]
     if len(shortlist) < n:
         raise CampaignError(
             f"Only {len(shortlist)} formulations of the space are left to propose, {n} were asked for. "
             "Widen the space in a new campaign, or ask for fewer."
         )
-    notes = []
-    X_pool = encoder.encode(shortlist)
-    X_baseline = encoder.encode(baseline) if baseline else X_pool[:1]
-    if not baseline:
-        notes.append("nothing in this space is measured yet; improvement is counted over the best prediction")
+    X = encoder.encode(shortlist)
+    X_pending = encoder.encode(pending) if pending else None
     acquisition = qLogNoisyExpectedImprovement(
         model,
-        X_baseline,
+        X_baseline=encoder.encode(baseline) if baseline else X[:1],
         sampler=SobolQMCNormalSampler(torch.Size([settings.mc_samples]), seed=seed),
-        X_pending=encoder.encode(pending) if pending else None,
+        X_pending=X_pending,
         prune_baseline=False,
         cache_root=False,
     )
-    values = _evaluate(acquisition, X_pool)
-    picks, _ = optimize_acqf_discrete(acquisition, q=n, choices=X_pool, unique=True, max_batch_size=256)
-    indices = [int((X_pool - pick).abs().sum(-1).argmin()) for pick in picks]
+    ranking = _evaluate(acquisition, X).argsort(descending=True, stable=True).tolist()
+    picked, _ = optimize_acqf_discrete(acquisition, q=n, choices=X, unique=True, max_batch_size=256)
+    picks = [int((X - row).abs().sum(-1).argmin()) for row in picked]
+    chosen = [shortlist[i] for i in picks]
+    if settings.refine:
+        chosen = _refine_all(acquisition, encoder, space, chosen, pending, known_ids)
+    acquisition.set_X_pending(X_pending)
+    passed = [i for i in ranking if i not in picks][:N_ALTERNATIVES]
 
-    formulations: list[Formulation] = []
-    refined: list[bool] = []
-    taken = set(known_ids)
-    for index in indices:
-        original = shortlist[index]
-        better = None
-        if settings.refine:
-            others = encoder.encode([*pending, *formulations]) if (pending or formulations) else None
-            acquisition.set_X_pending(others)
-            better = _refine(acquisition, encoder, space, original)
-        accepted = better if better is not None and better.formulation_id not in taken else original
-        formulations.append(accepted)
-        refined.append(accepted is not original)
-        taken.add(accepted.formulation_id)
-    acquisition.set_X_pending(encoder.encode(pending) if pending else None)
-
-    rest = [i for i in values.argsort(descending=True).tolist() if i not in indices][:N_ALTERNATIVES]
-    ranking = values.argsort(descending=True).tolist()
-    shown = formulations + [shortlist[i] for i in rest]
+    shown = [*chosen, *(shortlist[i] for i in passed)]
     X_shown = encoder.encode(shown)
     mean, std = model.predict_encoded(X_shown)
-    scores = _evaluate(acquisition, X_shown)
+    values = _evaluate(acquisition, X_shown)
     summaries = [
         Chosen(
             formulation,
             mean=float(mean[k]),
             standard_deviation=float(std[k]),
-            acquisition_value=float(scores[k]),
-            rank=ranking.index(indices[k] if k < n else rest[k - n]) + 1,
-            is_refined=k < n and refined[k],
+            acquisition_value=float(values[k]),
+            rank=ranking.index(index) + 1,
+            is_refined=formulation is not shortlist[index],
         )
-        for k, formulation in enumerate(shown)
+        for k, (formulation, index) in enumerate(zip(shown, [*picks, *passed], strict=True))
     ]
-    return Decision(tuple(summaries[:n]), tuple(summaries[n:]), n_screened, len(baseline), tuple(notes))
+    notes = () if baseline else ("nothing in this space is measured yet; the best prediction is the one to beat",)
+    return Decision(tuple(summaries[:n]), tuple(summaries[n:]), n_screened, len(baseline), notes)
 
 
 def _shortlist(
@@ -179,6 +163,25 @@ def _evaluate(acquisition: Any, X: Tensor) -> Tensor:
         return torch.cat([acquisition(part.unsqueeze(-2)) for part in X.split(256)])
 
 
+def _refine_all(
+    acquisition: Any,
+    encoder: FormulationEncoder,
+    space: CandidateSpace,
+    chosen: Sequence[Formulation],
+    pending: Sequence[Formulation],
+    known_ids: frozenset[str],
+) -> list[Formulation]:
+    """Refine one after the other, each aware of those refined before it; what is no better or known stays as it was."""
+    refined: list[Formulation] = []
+    for original in chosen:
+        others = [*pending, *refined]
+        acquisition.set_X_pending(encoder.encode(others) if others else None)
+        better = _refine(acquisition, encoder, space, original)
+        taken = known_ids | {formulation.formulation_id for formulation in refined}
+        refined.append(original if better is None or better.formulation_id in taken else better)
+    return refined
+
+
 def _refine(
     acquisition: Any, encoder: FormulationEncoder, space: CandidateSpace, start: Formulation
 ) -> Formulation | None:
@@ -224,6 +227,8 @@ def _mole_fraction_range(space: CandidateSpace, start: Formulation, solvent: str
     ends = []
     for own in (low, 1 - low):
         mixture = {solvent: own, **{name: share / total * (1 - own) for name, share in others.items()}}
-        moles = {name: share / float(space.species.solvent(name).value("molar_mass") or 0) for name, share in mixture.items()}
+        moles = {
+            name: share / float(space.species.solvent(name).value("molar_mass") or 0) for name, share in mixture.items()
+        }
         ends.append(moles[solvent] / sum(moles.values()))
     return min(ends), max(ends)

@@ -18,7 +18,7 @@ LIQUID_SCATTER_STD = 0.35
 
 @dataclass(frozen=True)
 class SourceBias:
-    """What is known of ``ln(k_experiment) - ln(k_source)`` for one source: mean, its std, and how many pairs told us."""
+    """What is known of ``ln(k_experiment) - ln(k_source)`` for one source: mean, std, and from how many pairs."""
 
     source: str
     mean: float
@@ -34,9 +34,7 @@ class SourceBias:
         return f"{self.source}: experiment / {self.source} = {math.exp(self.mean):.2f} from {self.n_pairs} liquid(s)"
 
 
-def learn_biases(
-    simulated: Iterable[Measurement], measured: Iterable[Measurement]
-) -> dict[str, SourceBias]:
+def learn_biases(simulated: Iterable[Measurement], measured: Iterable[Measurement]) -> dict[str, SourceBias]:
     """Fit each source's bias from liquids (same ``formulation_id``) that have both values.
 
     Conjugate normal update of a constant discrepancy in ln(k), the one-parameter Gaussian process, with the noise of
@@ -46,8 +44,8 @@ def learn_biases(
     for measurement in measured:
         if measurement.source == "experiment" and measurement.quantity == "conductivity" and measurement.value > 0:
             experiment[measurement.formulation.formulation_id].append(measurement)
-    precision = defaultdict(lambda: 1 / PRIOR_BIAS_STD**2)
-    weighted = defaultdict(float)
+    precision: dict[str, float] = defaultdict(lambda: 1 / PRIOR_BIAS_STD**2)
+    weighted: dict[str, float] = defaultdict(float)
     pairs: dict[str, int] = defaultdict(int)
     for simulation in sorted(simulated, key=lambda m: m.measurement_id):
         partners = experiment.get(simulation.formulation.formulation_id, [])
@@ -67,9 +65,7 @@ def learn_biases(
     }
 
 
-def experiment_equivalent(
-    results: Sequence[Measurement], biases: dict[str, SourceBias]
-) -> list[Measurement]:
+def experiment_equivalent(results: Sequence[Measurement], biases: dict[str, SourceBias]) -> list[Measurement]:
     """Each result as if an experiment had given it; experiments pass unchanged, the raw values stay in the state."""
     equivalents = []
     for result in results:

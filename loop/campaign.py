@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
@@ -28,7 +27,8 @@ SEED_PURPOSES = {"surrogate": 1, "acquisition": 2, "oracle": 3}
 class Campaign:
     """A campaign's folder: ``state.jsonl`` is the truth, ``record`` what it adds up to.
 
-    Use ``Campaign.start_or_resume(file)`` to write (it holds the lock until ``close``), ``Campaign.read(folder)`` to look.
+    Use ``Campaign.start_or_resume(file)`` to write (it holds the lock until ``close``) and
+    ``Campaign.read(folder)`` to look.
     """
 
     def __init__(self, folder: Path, settings: CampaignSettings, record: CampaignRecord, events: list[Event]) -> None:
@@ -46,7 +46,7 @@ class Campaign:
         """Open the campaign of a campaign file for writing; the first time, create its folder and state.
 
         Raises:
-            CampaignFileError: the file is wrong, or differs from the recorded settings in more than budget or execution.
+            CampaignFileError: the file is wrong, or differs from the record in more than budget or execution.
             LockedError: another process writes this campaign.
             StateError: the state file is damaged or newer than this program.
         """
@@ -167,7 +167,9 @@ class Campaign:
         changes = changed_settings(recorded, now)
         forbidden = {name: values for name, values in changes.items() if name.split(".")[0] not in FREE_ON_RESUME}
         if forbidden:
-            listed = "\n".join(f"  {name}: {old!r} when it started, now {new!r}" for name, (old, new) in forbidden.items())
+            listed = "\n".join(
+                f"  {name}: {old!r} when it started, now {new!r}" for name, (old, new) in forbidden.items()
+            )
             raise CampaignFileError(
                 f"{file} was edited after the campaign '{self.settings.name}' had started:\n{listed}\n"
                 "Decisions already recorded rest on the old values. Put them back to go on, or give the campaign a new "

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import click
-
 from saltloop.chemistry.errors import SaltloopError
 
 EXIT_ERROR = 1

@@ -59,8 +59,8 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
     ``dry_run`` everything is checked and nothing recorded.
 
     Raises:
-        DataError: the file is unreadable, or a row names an unknown candidate, contradicts its candidate, or contradicts
-            a result that is already there. The message names every such row; nothing was recorded.
+        DataError: the file is unreadable, or a row names an unknown candidate, or contradicts a result that
+            is already there. The message names every such row; nothing was recorded.
     """
     rows = read_results_csv(path, campaign.species)
     matched, problems = _match(campaign, rows)
@@ -94,9 +94,7 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
     return Told(len(good), n_known, len(bad), tuple(messages))
 
 
-def _match(
-    campaign: Campaign, rows: Sequence[ResultRow]
-) -> tuple[list[tuple[ResultRow, Measurement]], list[str]]:
+def _match(campaign: Campaign, rows: Sequence[ResultRow]) -> tuple[list[tuple[ResultRow, Measurement]], list[str]]:
     matched, problems = [], []
     seen: dict[str, int] = {}
     for row in rows:
@@ -124,9 +122,7 @@ def _match(
             external_id=row.external_id,
         )
         if (other := seen.setdefault(measurement.measurement_id, row.line)) != row.line:
-            problems.append(
-                f"line {row.line}: the same result as line {other}; give replicates their own external_id"
-            )
+            problems.append(f"line {row.line}: the same result as line {other}; give replicates their own external_id")
             continue
         matched.append((row, measurement))
     return matched, problems

@@ -122,13 +122,15 @@ class JobRunner:
         self._say(f"Job {job.job_key} of {job.candidate_id}: {reason}.")
 
     def _collect(self, candidate: Candidate, future: Future[Any] | None) -> None:
-        """Record how a job ended. The job's folder is the truth; the future only says that there is something to read."""
+        """Record how a job ended. Its folder is the truth; the future only says that there is something to read."""
         job_key = self._job_key(candidate)
         outcome = read_outcome(self.folder(job_key))
         if outcome is None:
             error = future.exception() if future is not None else None
             kind = "timeout" if isinstance(error, TimeoutError) else "worker_died"
-            self._fail(candidate, job_key, kind, str(error or "the worker left no result"), is_retryable=True, wall_s=0.0)
+            self._fail(
+                candidate, job_key, kind, str(error or "the worker left no result"), is_retryable=True, wall_s=0.0
+            )
         elif outcome.failure is not None:
             failure = outcome.failure
             wall_s = float(outcome.provenance.get("wall_s", 0.0))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from saltloop.loop.campaign import Campaign
 
 #: Okabe–Ito colours, told apart without colour vision; each source also has its own marker.
@@ -67,7 +66,14 @@ def _best_so_far(axes: Any, results: list[dict[str, Any]]) -> str:
         colour, marker = SOURCE_STYLE.get(source, OTHER_STYLE)
         errors = np.array([r["error"] for r in results])[mask]
         axes.errorbar(
-            numbers[mask], values[mask], yerr=errors, fmt=marker, color=colour, capsize=3, ms=6, label=f"{source} (±1 s.e.)"
+            numbers[mask],
+            values[mask],
+            yerr=errors,
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            ms=6,
+            label=f"{source} (±1 s.e.)",
         )
     axes.step(numbers, np.maximum.accumulate(values), where="post", color="black", lw=1.2, label="best so far")
     axes.set_xlim(0.5, len(results) + 0.5)

@@ -106,9 +106,7 @@ class CampaignRecord:
 
     def valid_results(self, quantity: str = "conductivity") -> list[Result]:
         """Results that count, sorted by measurement id so that no decision depends on who finished first."""
-        chosen = (
-            r for r in self.results.values() if not r.is_retracted and r.measurement["quantity"] == quantity
-        )
+        chosen = (r for r in self.results.values() if not r.is_retracted and r.measurement["quantity"] == quantity)
         return sorted(chosen, key=lambda result: result.measurement_id)
 
     # One method an event type

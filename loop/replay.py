@@ -1,4 +1,4 @@
-"""Replay of a state file: does the same history lead to the same decisions, and do the job folders hold what it says?"""
+"""Replay of a state file: does the same history lead to the same decisions, and do the job folders agree?"""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def _check_fit(
         )
 
 
-def _check_decision(
-    view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict
-) -> None:
+def _check_decision(view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:
     verdict.n_decisions += 1
     if not strategy.has_model(view):
         verdict.problems.append(f"event {seq}: cannot be replayed, its model's weights could not be reproduced")
@@ -102,6 +100,10 @@ def _check_result(campaign: Campaign, seq: int, recorded: dict[str, Any], verdic
     verdict.n_results += 1
     found = result_sha256(campaign.folder / "jobs" / recorded["job_key"])
     if not found:
-        verdict.notes.append(f"event {seq}: jobs/{recorded['job_key']} was deleted; its result stands in the state file")
+        verdict.notes.append(
+            f"event {seq}: jobs/{recorded['job_key']} was deleted; its result stands in the state file"
+        )
     elif found != recorded["outcome_sha256"]:
-        verdict.problems.append(f"event {seq}: jobs/{recorded['job_key']}/result.json was changed after it was recorded")
+        verdict.problems.append(
+            f"event {seq}: jobs/{recorded['job_key']}/result.json was changed after it was recorded"
+        )

@@ -41,11 +41,16 @@ def status_text(campaign: Campaign) -> str:
         f"Campaign {now['name']}: {now['state']}",
         f"  rounds      {now['rounds']} of {now['rounds_budget']}, {now['oracle_hours'] * 60:.1f} min of oracle time",
         "  candidates  " + (", ".join(f"{n} {s}" for s, n in now["candidates"].items()) or "none yet"),
-        f"  results     {now['results']} conductivities" + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
+        f"  results     {now['results']} conductivities"
+        + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
     ]
     if best := now["best"]:
-        lines.append(f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})")
-    lines += [f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']})" for c in now["open"]]
+        lines.append(
+            f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
+        )
+    lines += [
+        f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']})" for c in now["open"]
+    ]
     return "\n".join(lines + now["messages"])
 
 
@@ -82,11 +87,14 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         "  nearest known",
     ]
     lines += [
-        f"    {known['text']}: {known['conductivity_mS_cm']:.2f} mS/cm ({known['reference']}), distance {known['distance']:.2f}"
-        for known in why["nearest_known"]
+        f"    {k['text']}: {k['conductivity_mS_cm']:.2f} mS/cm ({k['reference']}), distance {k['distance']:.2f}"
+        for k in why["nearest_known"]
     ]
     for job in record.jobs_of(candidate.candidate_id):
-        lines.append(f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min {job.reason}".rstrip())
+        lines.append(
+            f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min"
+            + (f": {job.reason}" if job.reason else "")
+        )
     lines += [f"  result        {_measured(record.results[m].measurement)}" for m in candidate.measurement_ids]
     for learned in _learned(campaign):
         if learned["candidate_id"] == candidate.candidate_id:
@@ -106,8 +114,8 @@ def summary(campaign: Campaign) -> str:
             near = entry["nearest_known"][0]
             lines.append(f"  {candidate.text}   [{candidate.candidate_id}]")
             lines.append(
-                f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; nearest measured: "
-                f"{near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
+                f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; "
+                f"nearest measured: {near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
             )
             results = [campaign.record.results[m].measurement for m in candidate.measurement_ids]
             found = [_measured(m) for m in results if m["quantity"] == "conductivity"]
@@ -128,7 +136,8 @@ def advice(campaign: Campaign, file: Path) -> str:
     oracle = campaign.settings.oracle.model_dump()
     lines = [
         f"Picture: {campaign.folder / 'outcome.png'}; jobs with their logs and plots: {campaign.folder / 'jobs'}",
-        f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID; check: saltloop verify {file}",
+        f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID",
+        f"Check the record and replay the decisions: saltloop verify {file}",
         f"Go on: raise budget.rounds in {file} and run 'saltloop run {file}' again.",
     ]
     if oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo":
@@ -183,8 +192,13 @@ def _tell(event: Event) -> str:
                 for c in data["candidates"]
             )
             passed = data["alternatives"][0] if data["alternatives"] else None
-            best = f"\n{'':42}best not chosen: {passed['text']}, acquisition {passed['acquisition_value']:.3f}" if passed else ""
-            return f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}{chosen}{best}"
+            best = (
+                f"\n{'':42}best not chosen: {passed['text']}, acquisition {passed['acquisition_value']:.3f}"
+                if passed
+                else ""
+            )
+            title = f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}"
+            return title + chosen + best
         case "candidate_approved":
             return f"{data['candidate_id']} approved"
         case "candidate_rejected":

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
 from saltloop.chemistry.errors import SaltloopError, UnknownSpeciesError
 from saltloop.chemistry.species import Species, SpeciesBook, SpeciesDefinition
 from saltloop.loop.errors import CampaignFileError

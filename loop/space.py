@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species, SpeciesBook
 from saltloop.loop.errors import CampaignFileError
@@ -53,9 +52,10 @@ class CandidateSpace:
         if not self.n_mixtures:
             raise CampaignFileError(
                 f"The space is empty: of {len(self.salts)} salts and {len(self.solvents)} solvents, "
-                f"{len(self._offered_salts)} and {len(self._offered_solvents)} are left after 'exclude', and no mixture "
-                f"of them keeps solvents that are solid at {settings.temperature_K:g} K within max_solid_fraction = "
-                f"{settings.max_solid_fraction:g}. Remove exclusions, add solvents, or raise max_solid_fraction."
+                f"{len(self._offered_salts)} and {len(self._offered_solvents)} are left after 'exclude', and no "
+                f"mixture of them keeps solvents that are solid at {settings.temperature_K:g} K within "
+                f"max_solid_fraction = {settings.max_solid_fraction:g}. Remove exclusions, add solvents, "
+                "or raise max_solid_fraction."
             )
 
     def __len__(self) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
-
 from saltloop.surrogates.ensemble import TrainingRows
 from saltloop.surrogates.mfnet import MFNetEnsemble
 from saltloop.surrogates.posterior import ResidualScale, side_by_side
+from torch import Tensor
 
 #: Lengthscale of the residual: this fraction of the median distance among training rows in latent space.
 LENGTHSCALE_FRACTION = 0.5

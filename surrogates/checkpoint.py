@@ -10,9 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
-
 from saltloop.chemistry.errors import SaltloopError
+from torch import Tensor
 
 FORMAT = "saltloop-surrogate"
 FORMAT_VERSION = 1
@@ -45,11 +44,13 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not a saltloop checkpoint ({error}). Only safetensors files are read; pickled weights never are. "
-            "Delete it and run again to train anew."
+            f"{path} is not a saltloop checkpoint ({error}). Only safetensors files are read; pickled weights never "
+            "are. Delete it and run again to train anew."
         ) from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is a safetensors file, but not of saltloop; delete it and run again to train anew.")
+        raise CheckpointError(
+            f"{path} is a safetensors file, but not of saltloop; delete it and run again to train anew."
+        )
     if header.get("format_version", 0) > FORMAT_VERSION:
         raise CheckpointError(
             f"{path} has checkpoint format {header['format_version']}, this saltloop knows {FORMAT_VERSION}; "

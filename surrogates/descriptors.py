@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-
 from saltloop.chemistry.species import Species
 
 #: Source: SCAN (Wang & You, Nat. Comput. Sci. 2026), table of input features.

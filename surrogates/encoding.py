@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-
 from saltloop.chemistry.errors import UnknownSpeciesError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
+from torch import Tensor
 
 #: Mole fractions and molalities below this are absent when a row is decoded.
 ABSENT = 1e-6
@@ -42,8 +41,8 @@ class FormulationEncoder:
                 column = self._column.get(name)
                 if column is None:
                     raise UnknownSpeciesError(
-                        f"The surrogate has no column for {name!r} (in '{formulation}'); it was trained before that species "
-                        "was added. Train it again with this species."
+                        f"The surrogate has no column for {name!r} (in '{formulation}'); it was trained before that "
+                        "species was added. Train it again with this species."
                     )
                 X[row, column] = amount
             X[row, self.temperature_index] = formulation.temperature_K

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-
 from saltloop.surrogates.mfnet import MFNetEnsemble
 from saltloop.surrogates.settings import SurrogateSettings
+from torch import Tensor
+from torch.nn import functional
 
 HUBER_BETA_MS_CM = 0.3
 #: A row with this standard uncertainty has half the weight of an exact one (mS/cm).
@@ -32,6 +31,19 @@ class TrainingRows:
     """n, standard uncertainty in mS/cm."""
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Train on one thread: the matrices are too small for more to help, on a shared core several wait for each other,
+    and the weights do not depend on how many cores a machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def train(
     network: MFNetEnsemble,
     rows: TrainingRows,
@@ -56,36 +68,26 @@ def train(
     schedule = None
     if settings.schedule == "one_cycle":
         total = settings.epochs * steps
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=total, pct_start=0.15)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, settings.learning_rate, total_steps=total, pct_start=0.15
+        )
     member = torch.arange(members).unsqueeze(-1)
-    with _denormals_flushed():
-        for epoch in range(settings.epochs):
-            order = _orders(members, n, steps * batch, generator)
-            for step in range(steps):
-                index = order[:, step * batch : (step + 1) * batch]
-                predicted = network(X[index])
-                loss = (weights[member, index] * _loss(predicted, y[index], settings)).mean(dim=-1).sum()
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                if schedule is not None:
-                    schedule.step()
-            if progress:
-                progress(epoch + 1, settings.epochs)
+    for epoch in range(settings.epochs):
+        order = _orders(members, n, steps * batch, generator)
+        for step in range(steps):
+            index = order[:, step * batch : (step + 1) * batch]
+            predicted = network(X[index])
+            loss = (weights[member, index] * _loss(predicted, y[index], settings)).mean(dim=-1).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            if schedule is not None:
+                schedule.step()
+        if progress:
+            progress(epoch + 1, settings.epochs)
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return held_out
-
-
-@contextmanager
-def _denormals_flushed() -> Iterator[None]:
-    """Numbers below 1e-38 become zero while training: the optimiser's moments of unused species are full of them, and a
-    CPU takes ten times longer over each."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def _orders(members: int, n: int, length: int, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """MFNet with dynamic routing, for a whole ensemble at once: every parameter has a leading member dimension.
 
 Source: SCAN (Wang & You, Nat. Comput. Sci. 2026). Three sub-networks read salt, solvents and conditions, each with
-attention; their outputs are fused, and a router mixes ``n_routes`` linear heads row by row. Two things differ from SCAN:
+attention; their outputs are fused, and a router mixes ``n_routes`` linear heads row by row. Two things differ:
 inputs are mole fractions and molality (SCAN's unit and ratio flags tell the source of a row apart), and the default
 attends over the solvents that are in the mixture, where SCAN attends over a sequence of length one.
 """
@@ -11,10 +11,9 @@ from __future__ import annotations
 import math
 
 import torch
+from saltloop.surrogates.settings import SurrogateSettings
 from torch import Tensor, nn
 from torch.nn import functional
-
-from saltloop.surrogates.settings import SurrogateSettings
 
 T_CENTRE_K, T_SCALE_K = 298.15, 40.0
 N_CONDITIONS = 6
@@ -53,9 +52,12 @@ class SpeciesPool(nn.Module):
     ``exp(query . key)``, so a species that is absent has no say and the result is smooth in the shares.
     """
 
-    def __init__(self, n_members: int, descriptors: Tensor, embedding: int, d_query: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, n_members: int, descriptors: Tensor, embedding: int, d_query: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
         n_species, n_descriptors = descriptors.shape
+        self.descriptors: Tensor
         self.register_buffer("descriptors", descriptors)
         self.embedding = nn.Parameter(torch.randn(n_members, n_species, embedding, generator=generator) * 0.3)
         self.width = n_descriptors + embedding
@@ -131,7 +133,7 @@ class MFNetEnsemble(nn.Module):
 
 
 def _conditions(molality: Tensor, temperature_K: Tensor) -> Tensor:
-    """Six condition features: molality in three shapes, temperature as it enters linear and Arrhenius laws, their product."""
+    """Six conditions: molality in three shapes, temperature as in linear and Arrhenius laws, a product of both."""
     T = (temperature_K - T_CENTRE_K) / T_SCALE_K
     arrhenius = (1000 / temperature_K.clamp_min(100) - 1000 / T_CENTRE_K) * 2
     root = torch.sqrt(molality + 1e-6)

@@ -1,4 +1,4 @@
-"""The surrogate's belief as a BoTorch model: ensemble, Gaussian-process residual, conditioned on a campaign's results."""
+"""The surrogate's belief as a BoTorch model: ensemble, residual, conditioned on a campaign's results."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import torch
 from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
-from torch import Tensor
-
 from saltloop.surrogates.ensemble import TrainingRows
 from saltloop.surrogates.mfnet import MFNetEnsemble
+from torch import Tensor
 
-#: Share of the (scaled) ensemble variance that is local, correlated over the latent features rather than through the few
-#: members. Without it a handful of observations would use up the members' freedom and later ones could not be agreed with.
+#: Share of the (scaled) ensemble variance that is local: correlated over the latent features, not through the few
+#: members. Without it a few observations would use up the members' freedom, and later ones could not be agreed with.
 LOCAL_SHARE = 0.5
 #: Added to the diagonal of joint covariances, relative to their mean variance.
 JITTER = 1e-6
@@ -39,10 +38,10 @@ class ResidualScale:
 class SurrogateModel(Model):
     """Joint posterior of the conductivity (mS/cm) over encoded formulations, one output.
 
-    Prior mean: the mean of the members. Prior variance: ``s^2 v + a^2`` with ``v`` the members' variance, ``s`` and ``a``
-    from ``ResidualScale``. Half of ``s^2 v`` is correlated among points as the members are (rank M), the rest and ``a^2``
-    by a squared-exponential kernel over the network's latent features. ``observations`` condition it exactly, each with
-    its noise. Differentiable in ``X``.
+    Prior mean: the mean of the members. Prior variance: ``s^2 v + a^2`` with ``v`` the members' variance, ``s`` and
+    ``a`` from ``ResidualScale``. Half of ``s^2 v`` is correlated among points as the members are (rank M), the rest
+    and ``a^2`` by a squared-exponential kernel over the network's latent features. ``observations`` condition it
+    exactly, each with its noise. Differentiable in ``X``.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class SurrogateModel(Model):
         posterior_transform: Callable[[Any], Any] | None = None,
         **_: Any,
     ) -> Any:
-        """Joint posterior over the ``q`` points of each batch; ``X`` is ``batch_shape x q x dim`` (double), noise-free."""
+        """Joint noise-free posterior over the ``q`` points of each batch; ``X``: ``batch_shape x q x dim``, double."""
         mean, *here = self._prior(X)
         covariance = self._covariance(here, here)
         if self._seen is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement

@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import click
-
 from saltloop.loop import report
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, json_option, print_json

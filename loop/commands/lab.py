@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, json_option, print_json, quiet_option, steal_option
 
@@ -83,6 +82,8 @@ def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, steal_lock
         print_json({"ingested": told.n_ingested, "known": told.n_known, "quarantined": told.n_quarantined})
         return
     verb = "would be " if dry_run else ""
-    click.echo(f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined.")
+    click.echo(
+        f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined."
+    )
     for message in told.messages:
         click.echo(f"  {message}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument
 
 
 @click.command()
 @campaign_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="PNG to write (default: outcome.png in its folder).")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="PNG to write (default: outcome.png in its folder)."
+)
 def plot(campaign: Path, output: Path | None) -> None:
     """Best so far, predicted against measured, and the tail filling up: one PNG, and the same in words."""
     from saltloop.loop.plots import plot_campaign

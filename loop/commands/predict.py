@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
@@ -38,7 +37,9 @@ def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_
     if as_json:
         print_json(answer)
         return
-    click.echo(f"{liquid}\n  predicted {prediction['mean']:.2f} ± {prediction['standard_deviation']:.2f} mS/cm (1 s.d.)")
+    click.echo(
+        f"{liquid}\n  predicted {prediction['mean']:.2f} ± {prediction['standard_deviation']:.2f} mS/cm (1 s.d.)"
+    )
     click.echo("  nearest known")
     for known in nearest:
         click.echo(

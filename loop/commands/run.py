@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
 from saltloop.loop import report
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.commands.options import json_option, print_json, quiet_option, steal_option

@@ -71,7 +71,9 @@ def test_a_raised_budget_is_recorded_and_the_campaign_goes_on(file):
 def test_an_edited_campaign_file_is_refused_with_the_differences(file):
     run(file)
     edit(file, "[EC, DMC]", "[EC, DMC, EMC]")
-    with pytest.raises(CampaignFileError, match=r"(?s)space\.solvents.*'DMC'\].*'EMC'\].*give the campaign a new 'name'"):
+    with pytest.raises(
+        CampaignFileError, match=r"(?s)space\.solvents.*'DMC'\].*'EMC'\].*give the campaign a new 'name'"
+    ):
         run(file)
     assert not (file.parent / "toy" / "state.lock").exists()
 
@@ -105,9 +107,7 @@ def test_the_same_seed_gives_the_same_decisions(file, tmp_path):
     other.parent.mkdir()
     other.write_text(TOY)
     run(other)
-    texts = [
-        [c.text for c in Campaign.read(path.parent / "toy").record.candidates.values()] for path in (file, other)
-    ]
+    texts = [[c.text for c in Campaign.read(path.parent / "toy").record.candidates.values()] for path in (file, other)]
     assert texts[0] == texts[1]
     edit(other, "seed: 1", "seed: 2\nname: toy2")
     edit(other, "name: toy\n", "")
@@ -214,7 +214,10 @@ def test_a_space_left_empty_by_its_constraints_is_refused(file):
 
 def test_a_species_that_the_oracle_lacks_is_refused_before_anything_runs(file):
     edit(file, "[EC, DMC]", "[EC, TEOS]")
-    with Campaign.start_or_resume(file) as campaign, pytest.raises(CampaignFileError, match="no parameters for solvent 'TEOS'"):
+    with (
+        Campaign.start_or_resume(file) as campaign,
+        pytest.raises(CampaignFileError, match="no parameters for solvent 'TEOS'"),
+    ):
         check_before_start(campaign)
 
 

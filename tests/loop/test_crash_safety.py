@@ -33,7 +33,9 @@ def outcome(file):
     """Decisions and measurements: all that must not depend on crashes."""
     campaign = Campaign.read(file.parent / "toy")
     record = campaign.record
-    decisions = [[(c["candidate_id"], c["text"], c["acquisition_value"]) for c in b["candidates"]] for b in record.batches]
+    decisions = [
+        [(c["candidate_id"], c["text"], c["acquisition_value"]) for c in b["candidates"]] for b in record.batches
+    ]
     values = {key: result.measurement["value"] for key, result in record.results.items()}
     statuses = {key: (c.status, c.reason) for key, c in record.candidates.items()}
     fits = [fit["weights_sha256"] for fit in record.fits]

@@ -49,7 +49,7 @@ def test_a_reused_process_number_does_not_look_alive(path):
 
 def test_a_lock_of_another_host_is_only_stolen_on_request(path):
     path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "since": "yesterday", "token": "other"}))
-    with pytest.raises(LockedError, match="process 1 on elsewhere since yesterday.*--steal-lock"):
+    with pytest.raises(LockedError, match=r"process 1 on elsewhere since yesterday.*--steal-lock"):
         CampaignLock(path).acquire()
     with CampaignLock(path, steal=True) as lock:
         lock.check()

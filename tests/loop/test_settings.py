@@ -91,7 +91,7 @@ def test_a_users_own_species_may_be_used(load):
 
 
 def test_a_species_with_an_unreadable_smiles_is_named(load):
-    with pytest.raises(CampaignFileError, match="species.*(?s:.*)C1CC"):
+    with pytest.raises(CampaignFileError, match=r"species.*(?s:.*)C1CC"):
         load(GOOD + "species:\n  - {name: Broken, kind: solvent, smiles: C1CC}\n")
 
 

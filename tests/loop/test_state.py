@@ -88,7 +88,7 @@ def test_an_unreadable_middle_line_is_an_error_that_names_it(path):
     lines = path.read_bytes().splitlines(keepends=True)
     lines[2] = b'{"half": \n'
     path.write_bytes(b"".join(lines))
-    with pytest.raises(StateError, match="line 3 is damaged .it is not JSON"):
+    with pytest.raises(StateError, match=r"line 3 is damaged .it is not JSON"):
         read_state(path)
 
 
