@@ -18,16 +18,12 @@ from .failures import SimulationFailureError
 from .forcefield import build_system, molecule_ranges
 from .platforms import ChosenPlatform
 from .protocols import Npt, Nvt, Protocol
+from .recorder import Recorder
+from .sanity import check_density, check_energy, check_temperature
 
 Progress = Callable[[float, str], None]
 STAGES = ("soften", "nvt", "npt", "settle", "produce")
 PACKING_ATTEMPTS = 3
-ENERGY_EVERY_FRAMES = 10
-DENSITY_LIMITS_G_CM3 = (0.5, 2.5)
-MAX_DENSITY_DEVIATION = 0.25
-"""From the estimate for the mixture, where one is known."""
-MAX_TEMPERATURE_DEVIATION = 0.05
-"""Of the mean temperature over a stage, beyond what a small box fluctuates."""
 
 
 @dataclass
@@ -61,8 +57,10 @@ class Simulation:
         return self._elapsed_before_s + time.monotonic() - self._started
 
     @property
-    def was_resumed(self) -> bool:
-        return self.n_sessions > 1
+    def frame_ps(self) -> float:
+        """Time between two frames of production: a whole number of steps, so not always what the protocol asks."""
+        timestep_ps, stride, _ = self._steps("produce")
+        return timestep_ps * stride
 
     def run(self) -> None:
         """All stages to the end.
@@ -140,7 +138,7 @@ class Simulation:
         openmm.LocalEnergyMinimizer.minimize(context, 50.0, self.protocol.minimise.max_iterations)
         context.setVelocitiesToTemperature(self._temperature_K, self._random("velocities", 0))
         state = context.getState(positions=True, velocities=True, energy=True)
-        _check_energy(state, self.contents.n_atoms)
+        check_energy(state, self.contents.n_atoms)
         self._save("soften", 0, state)
         return state
 
@@ -203,17 +201,26 @@ class Simulation:
         }
         return settings[stage]
 
+    def _steps(self, stage: str) -> tuple[float, int, int]:
+        """Time step (ps), steps between samples, number of samples."""
+        settings = self._settings(stage)
+        timestep_ps = settings.timestep_fs / 1e3 / (2 if self.is_gentle else 1)
+        sample_ps = min(1.0, settings.duration_ps)
+        if isinstance(settings, Npt):
+            sample_ps = settings.sample_ps
+        elif stage == "produce":
+            sample_ps = self.protocol.frame_ps
+        stride = max(1, round(sample_ps / timestep_ps))
+        return timestep_ps, stride, max(1, round(settings.duration_ps / (stride * timestep_ps)))
+
     def _run_stage(self, stage: str, steps_done: int, state: Any) -> Any:
         """From ``steps_done`` to the end of a stage, a checkpoint after each piece; returns the last state."""
         settings = self._settings(stage)
-        timestep_ps = settings.timestep_fs / 1e3 / (2 if self.is_gentle else 1)
-        sample_ps = {"npt": getattr(settings, "sample_ps", 1.0), "produce": self.protocol.frame_ps}.get(stage, 1.0)
-        stride = max(1, round(sample_ps / timestep_ps))
-        n_samples = max(1, round(settings.duration_ps / (stride * timestep_ps)))
+        timestep_ps, stride, n_samples = self._steps(stage)
         per_piece = max(1, round(self.protocol.checkpoint_ps / (stride * timestep_ps)))
         context = self._context(settings, timestep_ps, state, self._random(stage, steps_done))
         done = steps_done // stride
-        recorder = _Recorder(context, self._starts, self._atom_masses(), self.contents, self._kinetic_degrees())
+        recorder = Recorder(context, self._starts, self._atom_masses(), self.contents, self._kinetic_degrees())
         while done < n_samples:
             n = min(per_piece, n_samples - done)
             started = time.monotonic()
@@ -226,7 +233,15 @@ class Simulation:
                     )
             done += n
             state = context.getState(positions=True, velocities=True, energy=True)
-            self._check(stage, state, recorder, 1 + n * stride * timestep_ps * settings.friction_per_ps)
+            check_energy(state, self.contents.n_atoms)
+            if stage in ("npt", "produce"):
+                check_temperature(
+                    stage,
+                    recorder.temperatures,
+                    self._temperature_K,
+                    degrees=self._kinetic_degrees(),
+                    n_independent=1 + n * stride * timestep_ps * settings.friction_per_ps,
+                )
             samples = recorder.take()
             if stage in ("npt", "produce"):
                 write_piece(self.folder, stage, self._n_pieces.get(stage, 0), **samples)
@@ -280,41 +295,10 @@ class Simulation:
         series = self.samples("npt")["density"]
         averaged = series[-max(2, math.ceil(len(series) * self.protocol.equilibrate_npt.averaging_fraction)) :]
         density = float(averaged.mean())
-        low, high = DENSITY_LIMITS_G_CM3
-        if not low <= density <= high:
-            raise SimulationFailureError(
-                "absurd_density",
-                f"the density at constant pressure is {density:.3f} g/cm3, outside {low}-{high}",
-                is_retryable=False,
-            )
-        expected, is_known = estimated_density_g_cm3(self.contents.formulation)
-        if is_known and abs(density / expected - 1) > MAX_DENSITY_DEVIATION:
-            raise SimulationFailureError(
-                "absurd_density",
-                f"the density at constant pressure is {density:.3f} g/cm3, but {expected:.3f} was expected; a longer "
-                "'equilibrate_npt' may help",
-                is_retryable=False,
-            )
+        check_density(density, self.contents)
         return density, averaged
 
-    def _check(self, stage: str, state: Any, recorder: _Recorder, independent: float) -> None:
-        """Energy and temperature of a piece; ``independent`` is how many independent temperatures it holds."""
-        _check_energy(state, self.contents.n_atoms)
-        if stage not in ("npt", "produce"):
-            return
-        mean = float(np.mean(recorder.temperatures))
-        noise = self._temperature_K * math.sqrt(
-            2 / self._kinetic_degrees() / min(independent, len(recorder.temperatures))
-        )
-        if abs(mean - self._temperature_K) > MAX_TEMPERATURE_DEVIATION * self._temperature_K + 4 * noise:
-            raise SimulationFailureError(
-                "temperature",
-                f"the temperature of stage '{stage}' is {mean:.0f} K instead of {self._temperature_K:g} K; "
-                "shorten the time step",
-                is_retryable=True,
-            )
-
-    def _say(self, stage: str, fraction: float, recorder: _Recorder, started: float, simulated_ps: float) -> None:
+    def _say(self, stage: str, fraction: float, recorder: Recorder, started: float, simulated_ps: float) -> None:
         lengths = {name: self._settings(name).duration_ps / self._settings(name).timestep_fs for name in STAGES}
         before = sum(lengths[name] for name in STAGES[: STAGES.index(stage)])
         total = min(0.99, 0.02 + 0.97 * (before + fraction * lengths[stage]) / sum(lengths.values()))
@@ -353,62 +337,9 @@ _WORDS = {
 }
 
 
-class _Recorder:
-    """Samples of one piece: densities at constant pressure; centres of mass, temperature, energy in production."""
-
-    def __init__(
-        self, context: Any, starts: np.ndarray, masses: np.ndarray, contents: BoxContents, degrees: int
-    ) -> None:
-        self._context, self._starts, self._masses = context, starts, masses[:, None]
-        self._molecule_masses = np.add.reduceat(masses, starts)[:, None]
-        self._contents, self._degrees = contents, degrees
-        self.density = 0.0
-        self.temperatures: list[float] = []
-        self.take()
-
-    def record(self, stage: str, *, is_last: bool) -> None:
-        wants_energy = is_last or len(self._densities) % ENERGY_EVERY_FRAMES == 0
-        state = self._context.getState(positions=stage == "produce", energy=wants_energy)
-        if stage in ("npt", "produce"):
-            self.density = self._contents.density_g_cm3(state.getPeriodicBoxVolume()._value)
-        self._densities.append(self.density)
-        if wants_energy:
-            kinetic = state.getKineticEnergy()._value
-            self.temperatures.append(2 * kinetic / (self._degrees * 8.31446261815324e-3))
-            self._potentials.append(state.getPotentialEnergy()._value)
-        if stage == "produce":
-            weighted = np.add.reduceat(state.getPositions(asNumpy=True)._value * self._masses, self._starts)
-            self._frames.append(weighted / self._molecule_masses)
-
-    def take(self) -> dict[str, np.ndarray]:
-        """The samples since the last call."""
-        samples = {}
-        if getattr(self, "_densities", None):
-            samples = {
-                "density": np.array(self._densities),
-                "temperature": np.array(self.temperatures),
-                "potential": np.array(self._potentials),
-            }
-            if self._frames:
-                samples["positions"] = np.array(self._frames, dtype=np.float32)
-        self._densities: list[float] = []
-        self._potentials: list[float] = []
-        self._frames: list[np.ndarray] = []
-        self.temperatures = []
-        return samples
-
-
 def _damaged(path: Path, why: str) -> SimulationFailureError:
     return SimulationFailureError(
         "damaged_checkpoint",
         f"{path} cannot be read ({why}); the next attempt starts afresh",
         is_retryable=True,
     )
-
-
-def _check_energy(state: Any, n_atoms: int) -> None:
-    energy = state.getPotentialEnergy()._value
-    if not math.isfinite(energy) or energy > 1e3 * n_atoms:
-        raise SimulationFailureError(
-            "blow_up", f"the potential energy is {energy:.3g} kJ/mol for {n_atoms} atoms", is_retryable=True
-        )

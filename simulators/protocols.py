@@ -155,7 +155,7 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             npt=25,
             produce=50,
             window=(0.15, 0.4),
-            frame_ps=0.25,
+            frame_ps=0.2,
             checkpoint_ps=5,
             sample_ps=0.2,
         ),

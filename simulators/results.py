@@ -65,7 +65,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
     names = np.array(simulation.molecule_names)
     window = (protocol.analysis.fit_start_fraction, protocol.analysis.fit_end_fraction)
     diffusion = {
-        name: transport.diffusion_coefficient(positions[:, names == name], protocol.frame_ps, *window)
+        name: transport.diffusion_coefficient(positions[:, names == name], simulation.frame_ps, *window)
         for name in contents.counts
     }
     for name, one in diffusion.items():
@@ -84,7 +84,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         )
         for name, one in diffusion.items()
     ]
-    lag_ps = np.arange(len(positions)) * protocol.frame_ps
+    lag_ps = np.arange(len(positions)) * simulation.frame_ps
     msd = {
         name: transport.mean_square_displacement(positions[:, names == name]).mean(axis=1).sum(axis=1)
         for name in contents.counts
@@ -106,7 +106,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         collective = transport.collective_conductivity(
             ion_positions,
             ion_charges,
-            protocol.frame_ps,
+            simulation.frame_ps,
             start_fraction=window[0],
             end_fraction=window[1],
             **state,

@@ -10,7 +10,8 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators import engine as engine_module
 from saltloop.simulators import openmm_oracle as oracle_module
-from saltloop.simulators import platforms
+from saltloop.simulators import platforms, sanity
+from saltloop.simulators.boxes import contents_of
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.openmm_oracle import OpenMMOracle
@@ -183,14 +184,14 @@ def test_a_run_that_blows_up_is_a_retryable_failure_and_the_next_attempt_is_gent
 
 
 def test_an_absurd_density_is_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_module, "MAX_DENSITY_DEVIATION", 1e-6)
+    monkeypatch.setattr(sanity, "MAX_DENSITY_DEVIATION", 1e-6)
     failed = failing_run(tmp_path)
     assert failed.failure.kind == "absurd_density"
     assert "was expected" in failed.failure.reason
 
 
 def test_a_temperature_that_runs_away_is_a_failure(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_module, "MAX_TEMPERATURE_DEVIATION", -1.0)
+    monkeypatch.setattr(sanity, "MAX_TEMPERATURE_DEVIATION", -1.0)
     failed = failing_run(tmp_path)
     assert failed.failure.kind == "temperature"
 
@@ -290,3 +291,19 @@ def test_a_platform_that_is_not_there_is_a_failure(tmp_path, monkeypatch):
     assert failed.failure.kind == "platform"
     assert "no device" in failed.failure.reason
     assert oracle_module.MD_FOLDER == "md"
+
+
+def test_the_time_between_frames_is_that_of_whole_steps(finished):
+    folder, _ = finished
+    simulation = engine_module.Simulation(
+        contents=contents_of(LIQUID, resolve_protocol(TINY).box, BOOK),
+        protocol=resolve_protocol({**TINY, "frame_ps": 0.09}),
+        folder=folder / "md",
+        seed=1,
+        platform=platforms.choose_platform("CPU", 1),
+        fingerprint="",
+        progress=lambda fraction, message: None,
+    )
+    assert simulation.frame_ps == pytest.approx(0.088)
+    simulation.is_gentle = True
+    assert simulation.frame_ps == pytest.approx(0.09)
