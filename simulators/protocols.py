@@ -137,7 +137,7 @@ def _named(
     return Protocol(
         name=name,
         box=BoxSettings(target_atoms=atoms, min_ion_pairs=pairs),
-        equilibrate_nvt=Nvt(duration_ps=nvt),
+        equilibrate_nvt=Nvt(duration_ps=nvt, friction_per_ps=5.0),
         equilibrate_npt=Npt(duration_ps=npt, sample_ps=more.pop("sample_ps", 0.5)),
         produce=Nvt(duration_ps=produce, friction_per_ps=0.2),
         analysis=Analysis(fit_start_fraction=window[0], fit_end_fraction=window[1]),
