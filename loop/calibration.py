@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 
 #: Prior standard deviation of a source's mean bias in ln(k): a factor of 1.6 either way. Classical force fields give
@@ -14,6 +15,9 @@ from saltloop.chemistry.measurement import Measurement
 PRIOR_BIAS_STD = 0.5
 #: How much the bias differs from liquid to liquid, in ln(k).
 LIQUID_SCATTER_STD = 0.35
+SAME_MOLE_FRACTION = 0.02
+SAME_MOLALITY = 0.05  # relative
+SAME_TEMPERATURE_K = 1.0
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,28 @@ class SourceBias:
 
 
 def learn_biases(simulated: Iterable[Measurement], measured: Iterable[Measurement]) -> dict[str, SourceBias]:
-    """Fit each source's bias from liquids (same ``formulation_id``) that have both values.
+    """Fit each source's bias from liquids that have both values.
+
+    A simulated box holds whole molecules, so its composition is near the measured one, not equal: liquids count as one
+    within ``SAME_MOLE_FRACTION``, ``SAME_MOLALITY`` and ``SAME_TEMPERATURE_K``.
 
     Conjugate normal update of a constant discrepancy in ln(k), the one-parameter Gaussian process, with the noise of
     both values and a liquid-to-liquid scatter of ``LIQUID_SCATTER_STD``.
     """
-    experiment: dict[str, list[Measurement]] = defaultdict(list)
+    experiment: dict[frozenset[str], list[Measurement]] = defaultdict(list)
     for measurement in measured:
         if measurement.source == "experiment" and measurement.quantity == "conductivity" and measurement.value > 0:
-            experiment[measurement.formulation.formulation_id].append(measurement)
+            experiment[_species(measurement.formulation)].append(measurement)
     precision: dict[str, float] = defaultdict(lambda: 1 / PRIOR_BIAS_STD**2)
     weighted: dict[str, float] = defaultdict(float)
     pairs: dict[str, int] = defaultdict(int)
     for simulation in sorted(simulated, key=lambda m: m.measurement_id):
-        partners = experiment.get(simulation.formulation.formulation_id, [])
-        if simulation.source == "experiment" or not partners:
-            pairs[simulation.source] += 0
+        if simulation.source == "experiment":
+            continue
+        pairs[simulation.source] += 0
+        liquid = simulation.formulation
+        partners = [m for m in experiment[_species(liquid)] if _is_same_liquid(m.formulation, liquid)]
+        if not partners:
             continue
         gap = sum(math.log(p.value) for p in partners) / len(partners) - math.log(simulation.value)
         noise = sum(_relative(p) ** 2 for p in partners) / len(partners) ** 2 + _relative(simulation) ** 2
@@ -61,7 +71,6 @@ def learn_biases(simulated: Iterable[Measurement], measured: Iterable[Measuremen
     return {
         source: SourceBias(source, weighted[source] / precision[source], precision[source] ** -0.5, n_pairs)
         for source, n_pairs in pairs.items()
-        if source != "experiment"
     }
 
 
@@ -77,6 +86,19 @@ def experiment_equivalent(results: Sequence[Measurement], biases: dict[str, Sour
         spread = math.sqrt(_relative(result) ** 2 + bias.std**2 + LIQUID_SCATTER_STD**2)
         equivalents.append(result.model_copy(update={"value": value, "standard_uncertainty": value * spread}))
     return equivalents
+
+
+def _species(liquid: Formulation) -> frozenset[str]:
+    return frozenset((*liquid.molality, *liquid.mole_fractions))
+
+
+def _is_same_liquid(a: Formulation, b: Formulation) -> bool:
+    """Whether two liquids of the same species are one for the purpose of comparing methods."""
+    return (
+        abs(a.temperature_K - b.temperature_K) <= SAME_TEMPERATURE_K
+        and all(abs(a.mole_fractions[s] - x) <= SAME_MOLE_FRACTION for s, x in b.mole_fractions.items())
+        and all(abs(a.molality[s] - m) <= SAME_MOLALITY * m for s, m in b.molality.items())
+    )
 
 
 def _relative(measurement: Measurement) -> float:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from saltloop.chemistry.measurement import Measurement
+from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
 
 #: Okabe–Ito colours, told apart without colour vision; each source also has its own marker.
@@ -15,11 +17,11 @@ OTHER_STYLE = ("#009E73", "D")
 GREY = "#8a8a8a"
 
 
-def plot_campaign(campaign: Campaign, known_mS_cm: Sequence[float], path: Path) -> str:
+def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) -> str:
     """Draw the campaign's three panels into one PNG and say in words what they show.
 
     Args:
-        known_mS_cm: conductivities of the campaign's data sets, for the tail.
+        known: conductivities of the campaign's data sets.
         path: the PNG to write.
     """
     import matplotlib
@@ -30,15 +32,22 @@ def plot_campaign(campaign: Campaign, known_mS_cm: Sequence[float], path: Path) 
     results = _results_in_order(campaign)
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(13.5, 4.3), layout="constrained")
     words = [
-        _best_so_far(left, results),
+        _best_so_far(left, results, _best_known(campaign, known)),
         _parity(middle, campaign, results),
-        _tail(right, known_mS_cm, [r["value"] for r in results]),
+        _tail(right, [m.in_unit("mS/cm").value for m in known], [r["value"] for r in results]),
     ]
     figure.suptitle(f"Campaign '{campaign.settings.name}'", fontsize=12)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
     return "\n".join(words)
+
+
+def _best_known(campaign: Campaign, known: Sequence[Measurement]) -> float | None:
+    """The highest conductivity (mS/cm) in the data sets within 2 K of the campaign's temperature."""
+    temperature = campaign.settings.space.temperature_K
+    near = [m.in_unit("mS/cm").value for m in known if abs(m.formulation.temperature_K - temperature) <= 2]
+    return max(near, default=None)
 
 
 def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:
@@ -49,11 +58,13 @@ def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:
     for entry in order:
         if entry["measurement_id"] in valid:
             m = entry["measurement"]
-            results.append({"value": m["value"], "error": m["standard_uncertainty"], "source": m["source"], **entry})
+            value = convert(m["value"], m["unit"], "mS/cm")
+            error = convert(m["standard_uncertainty"], m["unit"], "mS/cm")
+            results.append({"value": value, "error": error, "source": m["source"], **entry})
     return results
 
 
-def _best_so_far(axes: Any, results: list[dict[str, Any]]) -> str:
+def _best_so_far(axes: Any, results: list[dict[str, Any]], best_known: float | None) -> str:
     axes.set_title("Best so far", fontsize=11)
     axes.set_xlabel("result number")
     axes.set_ylabel("conductivity / mS cm$^{-1}$")
@@ -76,6 +87,8 @@ def _best_so_far(axes: Any, results: list[dict[str, Any]]) -> str:
             label=f"{source} (±1 s.e.)",
         )
     axes.step(numbers, np.maximum.accumulate(values), where="post", color="black", lw=1.2, label="best so far")
+    if best_known is not None:
+        axes.axhline(best_known, color=GREY, lw=1, ls=":", label="best in the data sets at this temperature")
     axes.set_xlim(0.5, len(results) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=0)
@@ -127,7 +140,14 @@ def _tail(axes: Any, known: Sequence[float], new: Sequence[float]) -> str:
     axes.set_ylabel("number of values")
     top = max([*known, *new], default=1.0)
     bins = np.linspace(0, np.ceil(top) + 1, 30)
-    axes.hist(known, bins=bins, color="#bcd4e6", edgecolor="white", lw=0.3, label=f"data sets ({len(known)})")
+    axes.hist(
+        known,
+        bins=bins,
+        color="#bcd4e6",
+        edgecolor="white",
+        lw=0.3,
+        label=f"data sets, all temperatures ({len(known)})",
+    )
     if new:
         axes.hist(new, bins=bins, color="#D55E00", edgecolor="white", lw=0.3, label=f"this campaign ({len(new)})")
     axes.set_yscale("log")

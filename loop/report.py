@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
 from saltloop.loop.record import Candidate
@@ -59,7 +60,7 @@ def best_result(campaign: Campaign) -> dict[str, Any] | None:
     results = campaign.record.valid_results()
     if not results:
         return None
-    best = max(results, key=lambda r: r.measurement["value"])
+    best = max(results, key=lambda r: convert(r.measurement["value"], r.measurement["unit"], "mS/cm"))
     candidate = campaign.record.candidates.get(best.candidate_id or "")
     return {
         "candidate_id": best.candidate_id,

@@ -221,13 +221,29 @@ class _Neighbours:
         )
         return [
             {
-                "text": str(self._known[i].formulation),
+                "text": _readable(self._known[i].formulation),
                 "conductivity_mS_cm": self._known[i].value,
                 "reference": self._known[i].reference,
                 "distance": round(float(distance[i]), 4),
             }
             for i in distance.argsort(stable=True)[:N_NEAREST].tolist()
         ]
+
+
+def _readable(formulation: Formulation) -> str:
+    """The text form with amounts rounded to what a person takes in; for display only."""
+    salts = {salt.name: float(f"{amount:.3g}") for salt, amount in formulation.salts}
+    solvents = {solvent.name: round(share, 2) for solvent, share in formulation.solvents}
+    if not all(solvents.values()) or abs(sum(solvents.values()) - 1) > 1e-3:
+        return str(formulation)
+    rounded = Formulation(
+        tuple((salt, salts[salt.name]) for salt, _ in formulation.salts),
+        tuple((solvent, solvents[solvent.name]) for solvent, _ in formulation.solvents),
+        formulation.concentration_unit,
+        formulation.basis,
+        formulation.temperature_K,
+    )
+    return str(rounded)
 
 
 def _entry(chosen: Any, neighbours: _Neighbours) -> dict[str, Any]:

@@ -21,6 +21,5 @@ def plot(campaign: Path, output: Path | None) -> None:
 
     opened = Campaign.read(campaign_folder(campaign))
     path = output or opened.folder / "outcome.png"
-    known = [m.value for m in SurrogateStrategy(opened).known_measurements()]
-    click.echo(plot_campaign(opened, known, path))
+    click.echo(plot_campaign(opened, SurrogateStrategy(opened).known_measurements(), path))
     click.echo(f"Picture: {path}")

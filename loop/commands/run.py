@@ -70,7 +70,7 @@ def _finish(campaign: Campaign, file: Path, screen: object) -> None:
     from saltloop.loop.plots import plot_campaign
     from saltloop.loop.strategy import SurrogateStrategy
 
-    known = [m.value for m in SurrogateStrategy(campaign).known_measurements()]
+    known = SurrogateStrategy(campaign).known_measurements()
     words = plot_campaign(campaign, known, campaign.folder / "outcome.png")
     click.echo()
     click.echo(report.summary(campaign))

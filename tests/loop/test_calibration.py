@@ -58,3 +58,15 @@ def test_the_order_of_results_does_not_matter():
 def test_experiments_pass_unchanged():
     measured = [value(1.0, 9.5, "experiment")]
     assert experiment_equivalent(measured, learn_biases(measured, measured)) == measured
+
+
+def test_a_box_of_whole_molecules_is_still_the_same_liquid():
+    box = Measurement(
+        formulation=Formulation.create({"LiPF6": 1.02}, {"EC": 0.307, "EMC": 0.693}),
+        value=5.0,
+        unit="mS/cm",
+        standard_uncertainty=0.1,
+        source="openmm",
+    )
+    assert learn_biases([box], [value(1.0, 9.5, "experiment")])["openmm"].n_pairs == 1
+    assert learn_biases([box], [value(1.2, 9.5, "experiment")])["openmm"].n_pairs == 0
