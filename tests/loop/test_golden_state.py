@@ -1,0 +1,43 @@
+"""State files written by earlier versions are read for ever. One golden file a version; never edit them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.report import log_lines, status
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copy(GOLDEN / "state-v1.jsonl", tmp_path / "state.jsonl")
+    return tmp_path
+
+
+def test_version_1_adds_up_to_what_it_was(folder):
+    campaign = Campaign.read(folder)
+    now = status(campaign)
+    assert now["events"] == 41
+    assert now["state"] == "closed"
+    assert now["rounds"] == 2
+    assert now["rounds_budget"] == 3
+    assert now["candidates"] == {"abandoned": 2, "completed": 2}
+    assert now["results"] == 1, "one of the two results was retracted"
+    assert now["best"]["text"] == "0.5 mol/kg LiFSI in EC:EMC 3:7 (w/w) at 298.15 K"
+    assert {job.attempt for job in campaign.record.jobs.values()} == {2}
+
+
+def test_version_1_can_be_told_as_a_log(folder):
+    log = "\n".join(log_lines(Campaign.read(folder).events))
+    assert "campaign golden created, seed 11" in log
+    assert "job failed (blow_up)" in log
+    assert "too viscous" in log
+    assert "budget changed from" in log
+
+
+def test_version_1_can_be_written_on(folder):
+    with Campaign.open(folder) as campaign:
+        campaign.append("paused", {"reason": "still writable"})
+    assert Campaign.read(folder).record.n_events == 42
