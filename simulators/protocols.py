@@ -198,6 +198,8 @@ def resolve_protocol(spec: str | Mapping[str, Any]) -> Protocol:
         return _by_name(spec)
     overrides = dict(spec)
     base = _by_name(str(overrides.pop("base", "quick")))
+    if not overrides:
+        return base
     settings = _merged(base.model_dump(), {"name": f"{base.name}, modified", **overrides})
     try:
         return Protocol.model_validate(settings)

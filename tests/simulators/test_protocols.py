@@ -10,6 +10,7 @@ def test_named_protocols_grow_in_length_and_size():
     assert standard.produce.duration_ps >= 5000
     assert production.box.target_atoms > demo.box.target_atoms
     assert resolve_protocol("demo") is demo
+    assert resolve_protocol({"base": "demo"}) is demo
 
 
 def test_any_inner_setting_can_be_overridden():
