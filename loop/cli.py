@@ -22,6 +22,8 @@ COMMANDS = {
     "plot": ("plot", "Best so far, predicted against measured, the tail filling up."),
     "ask": ("lab", "Propose candidates for a lab and print a worklist (CSV)."),
     "tell": ("lab", "Take measured results (CSV) into a campaign."),
+    "approve": ("lab", "Approve candidates of a campaign with 'approval: manual'."),
+    "reject": ("lab", "Reject candidates, with a reason."),
     "measure": ("measure", "Run one oracle on one formulation."),
     "predict": ("predict", "The surrogate's conductivity for a formulation."),
     "verify": ("verify", "Check the hash chain; replay every decision."),

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
-
 from saltloop.loop.errors import StateError, StateWriteError
 from saltloop.loop.events import EVENT_VERSIONS, GENESIS, Event, canonical_json, read_event
 

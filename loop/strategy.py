@@ -158,12 +158,20 @@ class SurrogateStrategy:
             "seed": seed,
             "n_rows": len(rows),
             "measurement_ids": sorted(m.measurement_id for m in results),
+            "data_sha256": self._rows_hash(()),
             "training_set_sha256": self._rows_hash(results),
             "weights_sha256": weights,
         }
 
     def _surrogate(self, campaign: Campaign) -> MFNetSurrogate:
-        weights = campaign.record.fits[-1]["weights_sha256"]
+        fit = campaign.record.fits[-1]
+        weights = fit["weights_sha256"]
+        if fit["data_sha256"] != self._rows_hash(()):
+            raise CampaignError(
+                f"The data sets {list(self._settings.data)} are not what they were when the surrogate was trained: a "
+                "file was edited, or another saltloop reads it differently. Put it back, or start a new campaign "
+                "under a new name."
+            )
         if self._loaded is None or self._loaded[0] != weights:
             from saltloop.surrogates.surrogate import MFNetSurrogate
 

@@ -140,6 +140,52 @@ def test_a_damaged_state_has_its_own_exit_code(toy):
     assert "line 1 is damaged" in refused.stderr
 
 
+def test_a_person_approves_and_rejects(tmp_path):
+    file = tmp_path / "toy.yaml"
+    file.write_text(TOY + "approval: manual\n")
+    command = [sys.executable, str(TESTS / "crash_campaign.py"), str(file)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip() == "WAIT"
+    waiting = [c["candidate_id"] for c in json.loads(saltloop("status", file, "--json").stdout)["open"]]
+    assert "approved" in saltloop("approve", file, waiting[0]).stdout
+    assert "rejected" in saltloop("reject", file, waiting[1], "--reason", "no salt left").stdout
+    again = saltloop("approve", file, waiting[0], "c9")
+    assert again.returncode == 1
+    assert "no candidate that waits for a decision; these do: none" in again.stderr
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    statuses = json.loads(saltloop("status", file, "--json").stdout)["candidates"]
+    assert statuses == {"candidate": 2, "completed": 1, "rejected": 1}
+
+
+def test_measuring_one_formulation_with_ones_own_oracle(tmp_path):
+    arguments = ["measure", "1 mol/kg LiPF6 in EC:EMC 3:7 (w/w)", "--oracle", "fakes:ToyOracle", "-o", tmp_path / "job"]
+    done = saltloop(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "conductivity" in done.stdout
+    assert "mS/cm" in done.stdout
+    again = json.loads(saltloop(*arguments, "--json").stdout)
+    assert again["measurements"][0]["quantity"] == "conductivity"
+
+
+@pytest.mark.slow
+def test_edited_data_are_noticed(tmp_path):
+    data, file = tmp_path / "mine.csv", tmp_path / "mine.yaml"
+    rows = [
+        f"{0.3 + 0.1 * k:.1f} mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K,{5 + 0.3 * k},mS/cm,0.2,experiment,r{k}"
+        for k in range(12)
+    ]
+    header = "formulation,value,unit,standard_uncertainty,source,external_id"
+    data.write_text("\n".join([header, *rows]) + "\n")
+    file.write_text(
+        f"data: [{data}]\nspace: {{salts: [LiPF6], solvents: [EC, EMC]}}\n"
+        "surrogate: {n_members: 2, epochs: 5}\noracle: {kind: lab}\n"
+    )
+    assert saltloop("run", file).returncode == 3
+    data.write_text(data.read_text().replace(",5.3,", ",9.9,"))
+    refused = saltloop("ask", file)
+    assert refused.returncode == 1
+    assert "are not what they were when the surrogate was trained" in refused.stderr
+
+
 @pytest.mark.slow
 def test_a_lab_campaign_with_the_real_surrogate(tmp_path):
     """ask -> the lab fills in the worklist -> tell -> run goes on; verify replays it; plot draws it."""
