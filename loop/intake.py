@@ -42,6 +42,19 @@ def result_entry(measurement: Measurement, candidate_id: str | None, job_key: st
     }
 
 
+def quarantine_entry(
+    measurements: Sequence[Measurement], candidate_id: str | None, job_key: str | None, reason: str
+) -> dict[str, Any]:
+    """The data of a ``result_quarantined`` event."""
+    return {
+        "candidate_id": candidate_id,
+        "job_key": job_key,
+        "reason": reason,
+        "measurement_ids": [m.measurement_id for m in measurements],
+        "measurements": [m.to_dict() for m in measurements],
+    }
+
+
 @dataclass(frozen=True)
 class Told:
     """What became of a results file."""
@@ -66,9 +79,12 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
     matched, problems = _match(campaign, rows)
     new: list[tuple[ResultRow, Measurement]] = []
     n_known = 0
+    quarantined_ids = {one for entry in campaign.record.quarantined for one in entry["measurement_ids"]}
     for row, measurement in matched:
         recorded = campaign.record.results.get(measurement.measurement_id)
-        if recorded is None:
+        if measurement.measurement_id in quarantined_ids:
+            n_known += 1
+        elif recorded is None:
             new.append((row, measurement))
         elif recorded.measurement == measurement.to_dict():
             n_known += 1
@@ -88,41 +104,21 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
         entries = [result_entry(m, row.candidate_id or None, None) for row, m in good]
         campaign.append("result_ingested", {"results": entries, "file": path.name}, actor=actor)
     for _, measurement in bad:
-        quarantined = {"candidate_id": None, "job_key": None, "measurements": [measurement.to_dict()]}
-        reason = why_unphysical(measurement)
-        campaign.append("result_quarantined", {**quarantined, "reason": reason, "file": path.name}, actor=actor)
+        event = quarantine_entry([measurement], None, None, why_unphysical(measurement))
+        campaign.append("result_quarantined", {**event, "file": path.name}, actor=actor)
     return Told(len(good), n_known, len(bad), tuple(messages))
 
 
 def _match(campaign: Campaign, rows: Sequence[ResultRow]) -> tuple[list[tuple[ResultRow, Measurement]], list[str]]:
+    """Each row with its measurement, and what is wrong with the rows that name no candidate of this campaign."""
     matched, problems = [], []
-    seen: dict[str, int] = {}
     for row in rows:
-        formulation = row.formulation
         if row.candidate_id and row.candidate_id not in campaign.record.candidates:
             problems.append(
                 f"line {row.line}: candidate {row.candidate_id!r} is unknown; the worklist of 'saltloop ask' and "
                 "'saltloop status' list the ids. A result that was not asked for needs a 'formulation' instead"
             )
             continue
-        if row.candidate_id:
-            asked = campaign.formulation(row.candidate_id)
-            formulation = formulation or asked
-        if formulation is None:
-            problems.append(f"line {row.line}: neither candidate_id nor formulation says what was measured; add one")
-            continue
-        measurement = Measurement(
-            formulation=formulation,
-            quantity=row.quantity,
-            value=row.value,
-            unit=row.unit,
-            standard_uncertainty=row.standard_uncertainty,
-            source=row.source,
-            reference=row.candidate_id or "",
-            external_id=row.external_id,
-        )
-        if (other := seen.setdefault(measurement.measurement_id, row.line)) != row.line:
-            problems.append(f"line {row.line}: the same result as line {other}; give replicates their own external_id")
-            continue
-        matched.append((row, measurement))
+        asked = campaign.formulation(row.candidate_id) if row.candidate_id else None
+        matched.append((row, row.measurement(asked)))
     return matched, problems

@@ -16,7 +16,7 @@ from typing import Any
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import canonical_json, content_hash
-from saltloop.loop.intake import result_entry, why_unphysical
+from saltloop.loop.intake import quarantine_entry, result_entry, why_unphysical
 from saltloop.loop.record import Candidate, Job
 from saltloop.simulators.job import read_outcome, run_job, write_job
 
@@ -179,13 +179,7 @@ class JobRunner:
         measurements: tuple[Measurement, ...] = outcome.measurements
         if reason := next(filter(None, map(why_unphysical, measurements)), ""):
             self._campaign.append(
-                "result_quarantined",
-                {
-                    "candidate_id": candidate.candidate_id,
-                    "job_key": job.job_key,
-                    "reason": reason,
-                    "measurements": [m.to_dict() for m in measurements],
-                },
+                "result_quarantined", quarantine_entry(measurements, candidate.candidate_id, job.job_key, reason)
             )
             self._say(f"{candidate.candidate_id} is quarantined: {reason}")
             return

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from saltloop.chemistry.errors import SaltloopError, UnknownSpeciesError
-from saltloop.chemistry.species import Species, SpeciesBook, SpeciesDefinition
+from saltloop.chemistry.errors import SaltloopError
+from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.errors import CampaignFileError
 from saltloop.surrogates.settings import SurrogateSettings
 
@@ -212,19 +211,9 @@ def _check_species(settings: CampaignSettings, path: Path, tree: yaml.Node) -> N
         check(book.solvent, name, "space", "solvents", index)
     for index, entry in enumerate(settings.space.exclude):
         for name in (entry,) if isinstance(entry, str) else entry:
-            check(partial(find_species, book), name, "space", "exclude", index)
+            check(book.find, name, "space", "exclude", index)
     if problems:
         raise CampaignFileError("\n".join(problems))
-
-
-def find_species(book: SpeciesBook, name: str) -> Species:
-    """The solvent or salt of that name. Raises UnknownSpeciesError with the nearest solvent."""
-    try:
-        return book.solvent(name)
-    except UnknownSpeciesError:
-        if name in book:
-            return book.salt(name)
-        raise
 
 
 def changed_settings(recorded: dict[str, Any], now: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:

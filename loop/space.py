@@ -11,7 +11,7 @@ import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species, SpeciesBook
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.settings import SpaceSettings, find_species
+from saltloop.loop.settings import SpaceSettings
 
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
@@ -36,9 +36,9 @@ class CandidateSpace:
     def __init__(self, settings: SpaceSettings, species: SpeciesBook) -> None:
         self.settings = settings
         self.species = species
-        banned = {find_species(species, entry).name for entry in settings.exclude if isinstance(entry, str)}
+        banned = {species.find(entry).name for entry in settings.exclude if isinstance(entry, str)}
         self._never_together = [
-            frozenset(find_species(species, name).name for name in entry)
+            frozenset(species.find(name).name for name in entry)
             for entry in settings.exclude
             if not isinstance(entry, str)
         ]

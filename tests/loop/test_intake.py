@@ -121,9 +121,11 @@ def test_another_value_for_the_same_external_id_is_a_conflict(campaign, results)
         tell(campaign, results(f"{first},,7.7,mS/cm,0.2,experiment,r1\n"))
 
 
-def test_an_impossible_value_is_quarantined_and_said(campaign, results):
+def test_an_impossible_value_is_quarantined_and_said(campaign, results, tmp_path):
     first, second = ids(campaign)
     told = tell(campaign, results(f"{first},,900,mS/cm,5,experiment,r1\n{second},,9,mS/cm,1,experiment,r2\n"))
     assert (told.n_ingested, told.n_quarantined) == (1, 1)
     assert "line 2 is quarantined: a conductivity of 900 mS/cm is above" in told.messages[0]
     assert campaign.record.candidates[first].status == "candidate"
+    again = tell(campaign, tmp_path / "results.csv")
+    assert (again.n_ingested, again.n_known, again.n_quarantined) == (0, 2, 0)
