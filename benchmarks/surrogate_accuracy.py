@@ -18,11 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from saltloop.chemistry import SpeciesBook, load_calisol
 from saltloop.chemistry.measurement import Measurement
 from scipy.stats import norm
 
 SPLIT_SEED = 0
+#: Conductivities 6 to 100 times below all comparable ones (docs/data.md); ours gives them next to no weight.
+ODD_PAPERS = ("10.1007/s10008-002-0300-9", "10.1016/S0378-7753(01)00697-8")
 INTERVALS = (0.5, 0.8, 0.95)
 Predictor = Callable[[list[Measurement], list[Measurement]], tuple[np.ndarray, np.ndarray | None]]
 
@@ -42,15 +45,15 @@ def main() -> None:
     }
     if arguments.scan:
         models["saltloop, SCAN's settings"] = lambda a, b: mfnet(a, b, preset="scan")
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(rows))
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(SPLIT_SEED)).numpy()
     n_test = len(rows) // 10
     splits = {"random 90/10": [(order[n_test:], order[:n_test])]}
     if arguments.papers:
         splits["papers left out (5 folds)"] = folds_of_papers(rows)
     for title, pairs in splits.items():
         print(f"**{title}**\n")
-        print("| model | MAE | RMSE | R² | coverage of 50 / 80 / 95 % intervals | training, s |")
-        print("|---|---|---|---|---|---|")
+        print("| model | MAE | RMSE | R² | RMSE without odd papers | coverage of 50 / 80 / 95 % | training, s |")
+        print("|---|---|---|---|---|---|---|")
         for name, predictor in models.items():
             print(evaluate(name, predictor, rows, pairs), flush=True)
         print()
@@ -74,7 +77,11 @@ def evaluate(name: str, predictor: Predictor, rows: list[Measurement], pairs: li
     if np.isfinite(std).all():
         covered = " / ".join(f"{np.mean(np.abs(error) < norm.ppf(0.5 + level / 2) * std):.0%}" for level in INTERVALS)
     rmse = np.sqrt((error**2).mean())
-    return f"| {name} | {np.abs(error).mean():.3f} | {rmse:.3f} | {r2:.3f} | {covered} | {seconds:.0f} |"
+    papers = [rows[i].reference for _, test in pairs for i in test]
+    trusted = np.array([paper not in ODD_PAPERS for paper in papers])
+    without = np.sqrt((error[trusted] ** 2).mean())
+    figures = f"{np.abs(error).mean():.3f} | {rmse:.3f} | {r2:.3f} | {without:.3f}"
+    return f"| {name} | {figures} | {covered} | {seconds:.0f} |"
 
 
 def mfnet(train: list[Measurement], test: list[Measurement], *, preset: str) -> tuple[np.ndarray, np.ndarray]:

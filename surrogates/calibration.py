@@ -45,7 +45,8 @@ def fit_residual_scale(
         latent = side_by_side(network.with_latent(rows.X[some].float())[1])
     centre, width_of_latent = latent.mean(0), latent.std(0).clamp_min(1e-3)
     standard = (latent - centre) / width_of_latent
-    median = float(torch.pdist(standard).median()) / standard.shape[-1] ** 0.5
+    # Where most rows are one liquid the median distance is zero; any lengthscale above zero does.
+    median = float(torch.pdist(standard).median()) / standard.shape[-1] ** 0.5 or 1.0
     return (
         ResidualScale(float(SPREAD_FACTORS[row]), float(RESIDUAL_STDS[column]), LENGTHSCALE_FRACTION * median),
         centre,

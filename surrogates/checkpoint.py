@@ -51,9 +51,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path} is a safetensors file, but not of saltloop; delete it and run again to train anew."
         )
-    if header.get("format_version", 0) > FORMAT_VERSION:
+    version = header.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
         raise CheckpointError(
-            f"{path} has checkpoint format {header['format_version']}, this saltloop knows {FORMAT_VERSION}; "
+            f"{path} has checkpoint format {version}, this saltloop knows {FORMAT_VERSION}; "
             "upgrade with 'pip install --upgrade saltloop'."
         )
     return tensors, header

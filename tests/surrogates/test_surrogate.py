@@ -1,5 +1,6 @@
 """Fitting, believing, being told, and being stored."""
 
+import json
 import pickle
 
 import numpy as np
@@ -187,6 +188,27 @@ def test_a_foreign_safetensors_file_is_refused(book, tmp_path):
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(CheckpointError, match="not of saltloop"):
         MFNetSurrogate.load(path, book)
+
+
+@pytest.mark.parametrize("version", [99, "2.0", None])
+def test_a_checkpoint_of_a_newer_format_is_refused(book, tmp_path, version):
+    from safetensors.torch import save_file
+    from saltloop.surrogates.checkpoint import FORMAT
+
+    path = tmp_path / "weights.safetensors"
+    header = {"format": FORMAT, "format_version": version}
+    save_file({"x": torch.zeros(2)}, path, {FORMAT: json.dumps(header)})
+    with pytest.raises(CheckpointError, match=r"pip install --upgrade saltloop"):
+        MFNetSurrogate.load(path, book)
+
+
+def test_replicates_of_one_liquid_can_be_learned_from(book, quick_settings):
+    rows = [measured(LIQUID, 9.0 + 0.1 * k) for k in range(12)]
+    surrogate = MFNetSurrogate(quick_settings, book, ["LiPF6"], ["EC", "EMC"])
+    surrogate.fit(rows, seed=1)
+    after = surrogate.predict([LIQUID], rows)
+    assert after.mean[0] == pytest.approx(9.5, abs=0.5)
+    assert np.isfinite(after.std).all()
 
 
 def test_a_checkpoint_of_other_species_is_refused(quick_settings, literature, tmp_path):
