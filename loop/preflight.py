@@ -1,35 +1,42 @@
-"""Checks before a campaign spends anything: is there something to propose, and can the oracle answer it?"""
+"""Checks before a campaign starts or goes on: something to learn from, to propose, and an oracle that can answer."""
 
 from __future__ import annotations
 
+from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
-from saltloop.loop.campaign import Campaign
+from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.settings import CampaignSettings
 from saltloop.loop.space import CandidateSpace
 
 
-def check_before_start(campaign: Campaign) -> list[str]:
-    """Notes on the space and the oracle that a person should read.
+def check_before_start(settings: CampaignSettings) -> list[str]:
+    """Notes on the space that a person should read. Nothing has been written when this raises.
 
     Raises:
         CampaignFileError: the space is empty, or the oracle cannot simulate a species of it.
+        DataError: a data set is not at hand.
+        OracleSpecError: the oracle's settings are wrong.
     """
-    space = CandidateSpace(campaign.settings.space, campaign.species)
+    species = settings.species_book()
+    space = CandidateSpace(settings.space, species)
+    for name in settings.data:
+        load_dataset(name, species=species)
     notes = [
         f"Space: {len(space):,} formulations of {len(space.salts)} salt(s) and {len(space.solvents)} solvent(s) "
         f"at {space.settings.temperature_K:g} K"
     ]
     if unknown := space.unknown_melting_points:
         notes.append(f"Offered although no melting point is known: {', '.join(unknown)}")
-    if campaign.settings.oracle.kind != "lab":
-        _check_oracle(campaign, space)
+    if settings.oracle.kind != "lab":
+        _check_oracle(settings, species, space)
     return notes
 
 
-def _check_oracle(campaign: Campaign, space: CandidateSpace) -> None:
+def _check_oracle(settings: CampaignSettings, species: SpeciesBook, space: CandidateSpace) -> None:
     from saltloop.simulators.oracle import UnsupportedFormulationError, build_oracle
 
-    oracle = build_oracle(campaign.settings.oracle.model_dump(mode="json"), campaign.species)
+    oracle = build_oracle(settings.oracle.model_dump(mode="json"), species)
     salts, solvents = space.salts, space.solvents
     probes = [(salt, solvents[0]) for salt in salts] + [(salts[0], solvent) for solvent in solvents]
     problems = []
@@ -38,7 +45,7 @@ def _check_oracle(campaign: Campaign, space: CandidateSpace) -> None:
             {salt.name: space.settings.molality.min},
             {solvent.name: 1.0},
             temperature_K=space.settings.temperature_K,
-            species=campaign.species,
+            species=species,
         )
         try:
             oracle.check(formulation)
@@ -47,6 +54,6 @@ def _check_oracle(campaign: Campaign, space: CandidateSpace) -> None:
     if problems:
         listed = "\n  ".join(dict.fromkeys(problems))
         raise CampaignFileError(
-            f"The oracle '{campaign.settings.oracle.kind}' cannot simulate the whole space:\n  {listed}\n"
+            f"The oracle '{settings.oracle.kind}' cannot simulate the whole space:\n  {listed}\n"
             "Take these species out of 'space', or choose another oracle."
         )

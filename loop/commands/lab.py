@@ -11,6 +11,7 @@ import click
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, json_option, print_json, quiet_option, steal_option
 from saltloop.loop.errors import CampaignError
+from saltloop.loop.settings import load_campaign_file
 
 WORKLIST_COLUMNS = (
     "candidate_id", "formulation", "predicted_mS_cm", "predicted_std_mS_cm",
@@ -34,11 +35,13 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
     from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet)
-    start = Campaign.open if campaign.is_dir() else Campaign.start_or_resume
+    is_started = campaign.is_dir()
+    settings = Campaign.read(campaign).settings if is_started else load_campaign_file(campaign)
+    check_before_start(settings)
+    start = Campaign.open if is_started else Campaign.start_or_resume
     with start(campaign, actor="ask", steal_lock=steal_lock) as opened:
         for message in opened.messages:
             screen.warn(message)
-        check_before_start(opened)
         strategy = SurrogateStrategy(opened)
         if not strategy.has_model(opened):
             with screen.task("Training the surrogate") as progress:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from saltloop.loop import report
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.commands.options import json_option, print_json, quiet_option, steal_option
+from saltloop.loop.settings import load_campaign_file
+
+if TYPE_CHECKING:
+    from saltloop.loop.screen import Screen
 
 
 @click.command()
@@ -17,37 +22,36 @@ from saltloop.loop.commands.options import json_option, print_json, quiet_option
 @steal_option
 def run(campaign_file: Path, quiet: bool, as_json: bool, steal_lock: bool) -> int:
     """Start the campaign of CAMPAIGN_FILE (YAML), or resume it where it stopped, however it stopped."""
+    from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
 
     screen = Screen(is_quiet=quiet or as_json)
+    notes = check_before_start(load_campaign_file(campaign_file))
     with Campaign.start_or_resume(campaign_file, steal_lock=steal_lock) as campaign:
         for message in campaign.messages:
             screen.warn(message)
         news = "resumed" if len(campaign.events) > 1 else "started"
         screen.say(f"Campaign '{campaign.settings.name}' {news}; state in {campaign.folder / 'state.jsonl'}")
+        for note in notes:
+            screen.say(note)
         is_waiting = _run(campaign, screen)
         if as_json:
             print_json(report.status(campaign))
         elif is_waiting:
             click.echo(_what_we_wait_for(campaign, campaign_file))
         else:
-            _finish(campaign, campaign_file, screen)
+            _finish(campaign, campaign_file)
     from saltloop.loop.cli import EXIT_WAITING
 
     return EXIT_WAITING if is_waiting else 0
 
 
-def _run(campaign: Campaign, screen: object) -> bool:
+def _run(campaign: Campaign, screen: Screen) -> bool:
     """Run the loop; True if it stopped because it waits for people."""
     from saltloop.loop.controller import Controller, Step
-    from saltloop.loop.preflight import check_before_start
-    from saltloop.loop.screen import Screen
     from saltloop.loop.strategy import SurrogateStrategy
     from saltloop.loop.workers import WorkerProcesses
 
-    assert isinstance(screen, Screen)
-    for note in check_before_start(campaign):
-        screen.say(note)
     execution = campaign.settings.execution
     executor = WorkerProcesses(execution.workers, timeout_s=execution.timeout_minutes * 60)
     is_interrupted = True
@@ -66,7 +70,7 @@ def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _finish(campaign: Campaign, file: Path, screen: object) -> None:
+def _finish(campaign: Campaign, file: Path) -> None:
     from saltloop.loop.plots import plot_campaign
     from saltloop.loop.strategy import SurrogateStrategy
 

@@ -7,12 +7,14 @@ import socket
 import psutil
 import pytest
 from fakes import FakeStrategy, InlineExecutor
+from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.report import candidate_story, log_lines, status, status_text, summary
 from saltloop.loop.screen import Screen
+from saltloop.loop.settings import load_campaign_file
 
 TOY = """
 name: toy
@@ -208,17 +210,21 @@ def test_an_interrupt_records_a_pause_and_the_next_run_resumes(file):
 
 def test_a_space_left_empty_by_its_constraints_is_refused(file):
     edit(file, "solvents: [EC, DMC]", "solvents: [EC]\n  max_solid_fraction: 0.2")
-    with Campaign.start_or_resume(file) as campaign, pytest.raises(CampaignFileError, match="The space is empty"):
-        check_before_start(campaign)
+    with pytest.raises(CampaignFileError, match="The space is empty"):
+        check_before_start(load_campaign_file(file))
 
 
 def test_a_species_that_the_oracle_lacks_is_refused_before_anything_runs(file):
     edit(file, "[EC, DMC]", "[EC, TEOS]")
-    with (
-        Campaign.start_or_resume(file) as campaign,
-        pytest.raises(CampaignFileError, match="no parameters for solvent 'TEOS'"),
-    ):
-        check_before_start(campaign)
+    with pytest.raises(CampaignFileError, match="no parameters for solvent 'TEOS'"):
+        check_before_start(load_campaign_file(file))
+
+
+def test_a_data_set_that_is_not_at_hand_is_refused_before_anything_runs(file, tmp_path, monkeypatch):
+    monkeypatch.setenv("SALTLOOP_CACHE", str(tmp_path / "empty"))
+    edit(file, "name: toy", "name: toy\ndata: [calisol23]")
+    with pytest.raises(DataError, match="saltloop data fetch calisol23"):
+        check_before_start(load_campaign_file(file))
 
 
 def test_a_worker_that_outlived_its_controller_is_ended_before_its_job_is_taken_up(file, tmp_path):

@@ -123,6 +123,15 @@ def test_errors_are_one_message_and_an_exit_code(tmp_path, arguments, code, mess
     assert "Traceback" not in done.stderr
 
 
+def test_a_mistake_found_before_the_start_leaves_nothing_behind(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(TOY.replace("name: toy", "name: mine").replace("fakes:ToyOracle", "fakes:NoSuchOracle"))
+    refused = saltloop("run", file)
+    assert refused.returncode == 1
+    assert "NoSuchOracle" in refused.stderr
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_locked_campaign_has_its_own_exit_code(toy):
     lock = toy.parent / "toy" / "state.lock"
     lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "since": "yesterday", "token": "t"}))
