@@ -59,7 +59,7 @@ def new_campaign(folder: Path) -> Path:
 def lengthen(state: Path) -> None:
     """Append results until the state has ``N_EVENTS`` events; one fsync in all, for this is no test of the disk."""
     from saltloop.chemistry import Formulation, Measurement
-    from saltloop.loop.events import canonical_json
+    from saltloop.loop.events import compact_json
     from saltloop.loop.intake import result_entry
 
     lines = state.read_bytes().splitlines()
@@ -83,7 +83,7 @@ def lengthen(state: Path) -> None:
             "data": {"results": [result_entry(measurement, None, None)]},
             "prev": hashlib.sha256(lines[-1]).hexdigest(),
         }
-        lines.append(canonical_json(event).encode())
+        lines.append(compact_json(event).encode())
     state.write_bytes(b"\n".join(lines) + b"\n")
 
 

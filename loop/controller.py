@@ -150,6 +150,7 @@ def propose_batch(
         **data,
         "iteration": iteration,
         "assigned_to": assigned_to,
+        "is_round": actor == "controller",
         "candidates": candidates,
         "versions": versions(),
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.events import canonical_json, content_hash
+from saltloop.loop.events import compact_json, content_hash
 from saltloop.loop.intake import quarantine_entry, result_entry, why_unphysical
 from saltloop.loop.record import Candidate, Job
 from saltloop.simulators.job import read_outcome, run_job, write_job
@@ -143,7 +143,7 @@ class JobRunner:
                     "candidate_id": candidate.candidate_id,
                     "outcome_sha256": result_sha256(self.folder(job_key)),
                     "wall_s": float(outcome.provenance.get("wall_s", 0.0)),
-                    "provenance": json.loads(canonical_json(outcome.provenance)),
+                    "provenance": json.loads(compact_json(outcome.provenance)),
                 },
             )
 

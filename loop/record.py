@@ -89,8 +89,8 @@ class CampaignRecord:
 
     @property
     def n_rounds(self) -> int:
-        """Batches proposed for the campaign's own oracle."""
-        return sum(batch["assigned_to"] == "oracle" for batch in self.batches)
+        """Batches that the controller proposed; those that a person asked for do not count."""
+        return sum(batch["is_round"] for batch in self.batches)
 
     @property
     def oracle_hours(self) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import from_json
 from saltloop.loop.errors import StateError, StateWriteError
-from saltloop.loop.events import EVENT_VERSIONS, GENESIS, Event, canonical_json, read_event
+from saltloop.loop.events import EVENT_VERSIONS, GENESIS, Event, compact_json, read_event
 
 
 def utc_now() -> str:
@@ -114,7 +114,7 @@ class StateFile:
             "data": data,
             "prev": self._last_hash,
         }
-        line = canonical_json(record).encode()
+        line = compact_json(record).encode()
         if os.fstat(self._fd).st_size != self._size:
             raise StateError(f"{self.path} was changed by another process while this one held it; stopping.")
         self._write(line + b"\n")

@@ -8,9 +8,11 @@ import psutil
 import pytest
 from fakes import FakeStrategy, InlineExecutor
 from saltloop.chemistry.errors import DataError
+from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
+from saltloop.loop.intake import result_entry
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.report import candidate_story, log_lines, status, status_text, summary
 from saltloop.loop.screen import Screen
@@ -129,6 +131,30 @@ def test_manual_approval_waits_for_a_person(file):
     assert record.candidates[first].status == "completed"
     assert record.candidates[second].status == "rejected"
     assert len(record.batches) == 2
+
+
+def test_a_lab_campaign_waits_for_each_round_and_stops_after_the_last(file):
+    edit(file, 'kind: python, factory: "fakes:ToyOracle"', "kind: lab")
+    for n_rounds in (1, 2):
+        assert run(file) is Step.WAIT
+        with Campaign.start_or_resume(file) as campaign:
+            assert campaign.record.n_rounds == n_rounds
+            entries = [
+                result_entry(
+                    Measurement(
+                        formulation=campaign.formulation(c.candidate_id),
+                        value=9.0,
+                        unit="mS/cm",
+                        standard_uncertainty=0.2,
+                        source="experiment",
+                    ),
+                    c.candidate_id,
+                    None,
+                )
+                for c in campaign.record.open_candidates()
+            ]
+            campaign.append("result_ingested", {"results": entries})
+    assert run(file) is Step.STOP
 
 
 def test_a_permanent_failure_stays_visible_and_is_not_tried_again(file):

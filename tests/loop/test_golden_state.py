@@ -19,13 +19,15 @@ def folder(tmp_path):
 def test_version_1_adds_up_to_what_it_was(folder):
     campaign = Campaign.read(folder)
     now = status(campaign)
-    assert now["events"] == 41
+    assert now["events"] == 43
     assert now["state"] == "closed"
     assert now["rounds"] == 2
     assert now["rounds_budget"] == 3
     assert now["candidates"] == {"abandoned": 2, "completed": 2}
-    assert now["results"] == 1, "one of the two results was retracted"
-    assert now["best"]["text"] == "0.5 mol/kg LiFSI in EC:EMC 3:7 (w/w) at 298.15 K"
+    assert now["results"] == 2, "two of the oracle, one of them retracted, and one told"
+    assert now["quarantined"] == 1
+    assert now["best"]["text"] == "1 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
+    assert (now["best"]["value"], now["best"]["unit"]) == (1.12, "S/m")
     assert {job.attempt for job in campaign.record.jobs.values()} == {2}
 
 
@@ -40,4 +42,4 @@ def test_version_1_can_be_told_as_a_log(folder):
 def test_version_1_can_be_written_on(folder):
     with Campaign.open(folder) as campaign:
         campaign.append("paused", {"reason": "still writable"})
-    assert Campaign.read(folder).record.n_events == 42
+    assert Campaign.read(folder).record.n_events == 44

@@ -10,7 +10,7 @@ import time
 import pytest
 from saltloop.loop import events as events_module
 from saltloop.loop.errors import StateError, StateWriteError
-from saltloop.loop.events import EVENT_VERSIONS, GENESIS, canonical_json
+from saltloop.loop.events import EVENT_VERSIONS, GENESIS, compact_json
 from saltloop.loop.state import StateFile, read_state
 
 
@@ -102,14 +102,14 @@ def test_a_missing_line_is_an_error(path):
 
 def test_a_newer_event_version_is_refused_with_the_remedy(path):
     record = {"seq": 0, "id": "x", "ts": "t", "type": "paused", "v": 99, "actor": "a", "data": {}, "prev": GENESIS}
-    path.write_text(canonical_json(record) + "\n")
+    path.write_text(compact_json(record) + "\n")
     with pytest.raises(StateError, match=r"'paused' event of version 99.*up to version 1.*pip install --upgrade"):
         read_state(path)
 
 
 def test_an_unknown_event_type_is_refused(path):
     record = {"seq": 0, "id": "x", "ts": "t", "type": "dreamt", "v": 1, "actor": "a", "data": {}, "prev": GENESIS}
-    path.write_text(canonical_json(record) + "\n")
+    path.write_text(compact_json(record) + "\n")
     with pytest.raises(StateError, match="'dreamt' event"):
         read_state(path)
 
@@ -205,7 +205,7 @@ def test_a_state_of_100_000_events_is_read_and_folded_in_under_3_s(path):
             },
             "prev": previous,
         }
-        line = canonical_json(record).encode()
+        line = compact_json(record).encode()
         previous = hashlib.sha256(line).hexdigest()
         lines.append(line)
     path.write_bytes(b"\n".join(lines) + b"\n")
