@@ -55,7 +55,7 @@ class Event:
 
 
 def compact_json(value: Any, *, sort_keys: bool = False) -> str:
-    """JSON on one line. NaN and infinity are refused. Unsorted, it keeps the order in which a chemist wrote a mixture."""
+    """JSON on one line. NaN and infinity are refused. Unsorted, it keeps the order in which a mixture is written."""
     return json.dumps(value, sort_keys=sort_keys, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
