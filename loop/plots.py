@@ -126,7 +126,7 @@ def _parity(axes: Any, campaign: Campaign, results: list[dict[str, Any]]) -> str
     axes.plot([0, top], [0, top], color=GREY, lw=1, ls="--", label="agreement")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
     ratio = float(np.median(values / mean))
     return (
         f"Predicted against reported: median ratio reported / predicted {ratio:.2f} over {len(pairs)} result(s); "

@@ -143,7 +143,7 @@ def advice(campaign: Campaign, file: Path) -> str:
     ]
     if oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo":
         lines.append(
-            "Mind: the 'demo' protocol is a few dozen picoseconds of a few ion pairs. Its error bars are wide and its "
+            "Mind: the 'demo' protocol is 100 picoseconds of a few ion pairs. Its error bars are wide and its "
             "values are not for publication; use 'standard' or 'production' for that (docs/md.md)."
         )
     return "\n".join(lines)

@@ -132,7 +132,8 @@ class SurrogateStrategy:
 
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""
-        return _Neighbours(self._surrogate(campaign).encoder, self.known_measurements()).of(formulation)
+        known = (*self.known_measurements(), *campaign.measurements())
+        return _Neighbours(self._surrogate(campaign).encoder, known).of(formulation)
 
     def _fit_on(
         self, results: Sequence[Measurement], *, seed: int, iteration: int, progress: Progress | None
