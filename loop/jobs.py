@@ -127,10 +127,10 @@ class JobRunner:
         outcome = read_outcome(self.folder(job_key))
         if outcome is None:
             error = future.exception() if future is not None else None
-            kind = "timeout" if isinstance(error, TimeoutError) else "worker_died"
-            self._fail(
-                candidate, job_key, kind, str(error or "the worker left no result"), is_retryable=True, wall_s=0.0
-            )
+            is_timeout = isinstance(error, TimeoutError)
+            kind, reason = "timeout" if is_timeout else "worker_died", str(error or "the worker left no result")
+            wall_s = self._campaign.settings.execution.timeout_minutes * 60 if is_timeout else 0.0
+            self._fail(candidate, job_key, kind, reason, is_retryable=True, wall_s=wall_s)
         elif outcome.failure is not None:
             failure = outcome.failure
             wall_s = float(outcome.provenance.get("wall_s", 0.0))
