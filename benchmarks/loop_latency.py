@@ -25,6 +25,8 @@ RESULT = "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K,11.2,mS/cm,0.3,experi
 
 
 def main() -> None:
+    import torch
+
     print("| what | CPU, s |\n|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -42,9 +44,8 @@ def main() -> None:
             flush=True,
         )
     rows, seconds = screening()
-    print(
-        f"\nScreening: {rows:,} formulations in {seconds:.1f} s, {rows / seconds:,.0f} a second (5 members, 2 cores)."
-    )
+    speed = f"{rows / seconds:,.0f} a second (5 members, {torch.get_num_threads()} thread(s))"
+    print(f"\nScreening: {rows:,} formulations in {seconds:.1f} s, {speed}.")
 
 
 def new_campaign(folder: Path) -> Path:

@@ -39,7 +39,7 @@ class SourceBias:
 
 
 def learn_biases(simulated: Iterable[Measurement], measured: Iterable[Measurement]) -> dict[str, SourceBias]:
-    """Fit each source's bias from liquids that have both values.
+    """Fit each source's bias from liquids that have both values (conductivities in one unit).
 
     A simulated box holds whole molecules, so its composition is near the measured one, not equal: liquids count as one
     within ``SAME_MOLE_FRACTION``, ``SAME_MOLALITY`` and ``SAME_TEMPERATURE_K``.

@@ -8,10 +8,7 @@ from typing import Any
 
 import click
 from saltloop.chemistry.errors import SaltloopError
-
-EXIT_ERROR = 1
-EXIT_WAITING = 3
-EXIT_INTERRUPTED = 130
+from saltloop.loop.errors import EXIT_ERROR, EXIT_INTERRUPTED
 
 #: Command -> (module below saltloop.loop.commands, one-line help).
 COMMANDS = {

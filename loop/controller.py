@@ -74,23 +74,7 @@ class Controller:
             raise
 
     def _fit(self) -> None:
-        campaign = self._campaign
-        is_lost = bool(campaign.record.fits) and not self._strategy.has_model(campaign)
-        with self._screen.task("Training the surrogate") as progress:
-            if is_lost:
-                data = self._strategy.refit(campaign, campaign.record.fits[-1], progress)
-            else:
-                data = self._strategy.fit(campaign, iteration=len(campaign.record.batches), progress=progress)
-        if is_lost and data["weights_sha256"] == campaign.record.fits[-1]["weights_sha256"]:
-            self._screen.say("The surrogate's weights were gone; they were trained again, bit for bit.")
-            return
-        if is_lost:
-            self._screen.warn(
-                "The surrogate's weights were gone, and training on this machine gave slightly different ones. "
-                "Decisions from here on rest on these; the state file says so."
-            )
-        campaign.append("surrogate_fitted", {**data, "n_rounds": campaign.record.n_rounds})
-        self._screen.say(f"Surrogate trained on {data['n_rows']} conductivities.")
+        fit_surrogate(self._campaign, self._strategy, screen=self._screen)
 
     def _propose(self) -> None:
         propose_batch(
@@ -133,6 +117,27 @@ class Controller:
                 "learned": [{"candidate_id": c.candidate_id, **p} for c, p in zip(batch, after, strict=True)],
             },
         )
+
+
+def fit_surrogate(campaign: Campaign, strategy: Strategy, *, screen: Screen, actor: str = "controller") -> None:
+    """Train the surrogate and record it; where a recorded fit's weights are gone, repeat that fit."""
+    fits = campaign.record.fits
+    is_lost = bool(fits) and not strategy.has_model(campaign)
+    with screen.task("Training the surrogate") as progress:
+        if is_lost:
+            data = strategy.refit(campaign, fits[-1], progress)
+        else:
+            data = strategy.fit(campaign, iteration=len(campaign.record.batches), progress=progress)
+    if is_lost and data["weights_sha256"] == fits[-1]["weights_sha256"]:
+        screen.say("The surrogate's weights were gone; they were trained again, bit for bit.")
+        return
+    if is_lost:
+        screen.warn(
+            "The surrogate's weights were gone, and training on this machine gave slightly different ones. "
+            "Decisions from here on rest on these; the state file says so."
+        )
+    campaign.append("surrogate_fitted", {**data, "n_rounds": campaign.record.n_rounds}, actor=actor)
+    screen.say(f"Surrogate trained on {data['n_rows']} conductivities.")
 
 
 def propose_batch(

@@ -18,6 +18,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import compact_json, content_hash
 from saltloop.loop.intake import quarantine_entry, result_entry, why_unphysical
 from saltloop.loop.record import Candidate, Job
+from saltloop.simulators.checkpoints import write_json_durably
 from saltloop.simulators.job import read_outcome, run_job, write_job
 
 POLL_S = 0.5
@@ -210,7 +211,7 @@ def _run(folder: str) -> None:
 
     path = Path(folder)
     me = {"host": socket.gethostname(), "pid": os.getpid(), "start": psutil.Process().create_time()}
-    (path / "worker.json").write_text(json.dumps(me))
+    write_json_durably(path / "worker.json", me)
     run_job(path)
 
 

@@ -72,6 +72,7 @@ class CampaignRecord:
     last_stop: dict[str, Any] = field(default_factory=dict)
     is_paused: bool = False
     is_closed: bool = False
+    oracle_s: float = 0.0
     n_events: int = 0
 
     @classmethod
@@ -94,8 +95,8 @@ class CampaignRecord:
 
     @property
     def oracle_hours(self) -> float:
-        """Wall time spent in oracle calls that came to an end, in hours."""
-        return sum(job.wall_s for job in self.jobs.values()) / 3600
+        """Wall time of every attempt that came to an end, in hours."""
+        return self.oracle_s / 3600
 
     def open_candidates(self) -> list[Candidate]:
         """Candidates that still wait for a decision, a job or a result, in the order they were proposed."""
@@ -152,11 +153,13 @@ class CampaignRecord:
     def _job_finished(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
         job.status, job.outcome_sha256, job.wall_s = "finished", data["outcome_sha256"], data["wall_s"]
+        self.oracle_s += data["wall_s"]
 
     def _job_failed(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
         job.status, job.reason, job.is_retryable = "failed", data["reason"], data["is_retryable"]
         job.wall_s = data["wall_s"]
+        self.oracle_s += data["wall_s"]
         if not data["will_retry"]:
             self._settle(job.candidate_id, "failed" if job.is_retryable else "abandoned", data["reason"])
 

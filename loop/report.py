@@ -116,7 +116,7 @@ def summary(campaign: Campaign) -> str:
             lines.append(f"  {candidate.text}   [{candidate.candidate_id}]")
             lines.append(
                 f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; "
-                f"nearest measured: {near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
+                f"nearest known: {near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
             )
             results = [campaign.record.results[m].measurement for m in candidate.measurement_ids]
             found = [_measured(m) for m in results if m["quantity"] == "conductivity"]

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import from_json
 from saltloop.loop.errors import StateError, StateWriteError
 from saltloop.loop.events import EVENT_VERSIONS, GENESIS, Event, compact_json, read_event
+from saltloop.simulators.checkpoints import write_durably
 
 
 def utc_now() -> str:
@@ -151,10 +152,7 @@ class StateFile:
         number = 1
         while (target := self.path.with_name(f"{self.path.name}.torn-{number}")).exists():
             number += 1
-        with target.open("wb") as file:
-            file.write(torn)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(target, torn)
         self._size -= len(torn)
         os.ftruncate(self._fd, self._size)
         os.fsync(self._fd)

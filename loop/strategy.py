@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.calibration import experiment_equivalent, learn_biases
+from saltloop.loop.calibration import SourceBias, experiment_equivalent, learn_biases
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
@@ -55,27 +55,30 @@ class SurrogateStrategy:
         self._species = campaign.species
         self._settings = campaign.settings
         self._known: tuple[Measurement, ...] | None = None
+        self._known_hash = ""
         self._loaded: tuple[str, MFNetSurrogate] | None = None
 
     def known_measurements(self) -> tuple[Measurement, ...]:
-        """The conductivities of the campaign's data sets."""
+        """The conductivities of the campaign's data sets, in mS/cm."""
         if self._known is None:
             sets = [load_dataset(name, species=self._species) for name in self._settings.data]
-            self._known = tuple(m for one in sets for m in one.measurements if m.quantity == "conductivity")
+            found = (m for one in sets for m in one.measurements if m.quantity == "conductivity")
+            self._known = tuple(m.in_unit("mS/cm") for m in found)
             if not self._known:
                 raise CampaignError(f"The data sets {list(self._settings.data)} hold no conductivity to learn from.")
+            self._known_hash = _rows_hash(self._known)
         return self._known
 
     def has_model(self, campaign: Campaign) -> bool:
         return bool(campaign.record.fits) and self._weights(campaign.record.fits[-1]["weights_sha256"]).exists()
 
     def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
-        results = campaign.measurements()
-        return self._fit_on(results, seed=campaign.seed(iteration, "surrogate"), iteration=iteration, progress=progress)
+        seed = campaign.seed(iteration, "surrogate")
+        return self._fit_on(_results(campaign), seed=seed, iteration=iteration, progress=progress)
 
     def refit(self, campaign: Campaign, fit: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
         used = set(fit["measurement_ids"])
-        results = [m for m in campaign.measurements() if m.measurement_id in used]
+        results = [m for m in _results(campaign) if m.measurement_id in used]
         return self._fit_on(results, seed=fit["seed"], iteration=fit["iteration"], progress=progress)
 
     def propose(
@@ -85,7 +88,8 @@ class SurrogateStrategy:
         from saltloop.loop.space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
-        observations, biases = self._observations(campaign)
+        results = _results(campaign)
+        observations, biases = self._as_experiments(results)
         surrogate = self._surrogate(campaign)
         model = surrogate.model(observations)
         record = campaign.record
@@ -105,7 +109,7 @@ class SurrogateStrategy:
             seed=seed,
             progress=progress,
         )
-        neighbours = _Neighbours(surrogate.encoder, (*self.known_measurements(), *observations))
+        neighbours = _Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
         fit = record.fits[-1]
         return {
             "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
@@ -116,14 +120,14 @@ class SurrogateStrategy:
             "notes": [*decision.notes, *(bias.describe() for bias in biases)],
             "seed": seed,
             "hashes": {
-                "training_set": self._rows_hash(campaign.measurements()),
+                "training_set": _rows_hash((*self.known_measurements(), *results)),
                 "model": fit["weights_sha256"],
                 "settings": campaign.record.created["settings_hash"],
             },
         }
 
     def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, float]]:
-        observations, _ = self._observations(campaign)
+        observations, _ = self._as_experiments(_results(campaign))
         prediction = self._surrogate(campaign).predict(formulations, observations)
         return [
             {"mean": float(mean), "standard_deviation": float(std)}
@@ -132,7 +136,7 @@ class SurrogateStrategy:
 
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""
-        known = (*self.known_measurements(), *campaign.measurements())
+        known = (*self.known_measurements(), *_results(campaign))
         return _Neighbours(self._surrogate(campaign).encoder, known).of(formulation)
 
     def _fit_on(
@@ -140,8 +144,7 @@ class SurrogateStrategy:
     ) -> dict[str, Any]:
         from saltloop.surrogates.surrogate import MFNetSurrogate
 
-        known = self.known_measurements()
-        rows = [*known, *experiment_equivalent(results, learn_biases(results, known))]
+        rows = [*self.known_measurements(), *self._as_experiments(results)[0]]
         surrogate = MFNetSurrogate(
             self._settings.surrogate,
             self._species,
@@ -159,15 +162,16 @@ class SurrogateStrategy:
             "seed": seed,
             "n_rows": len(rows),
             "measurement_ids": sorted(m.measurement_id for m in results),
-            "data_sha256": self._rows_hash(()),
-            "training_set_sha256": self._rows_hash(results),
+            "data_sha256": self._known_hash,
+            "training_set_sha256": _rows_hash((*self.known_measurements(), *results)),
             "weights_sha256": weights,
         }
 
     def _surrogate(self, campaign: Campaign) -> MFNetSurrogate:
         fit = campaign.record.fits[-1]
         weights = fit["weights_sha256"]
-        if fit["data_sha256"] != self._rows_hash(()):
+        self.known_measurements()
+        if fit["data_sha256"] != self._known_hash:
             raise CampaignError(
                 f"The data sets {list(self._settings.data)} are not what they were when the surrogate was trained: a "
                 "file was edited, or another saltloop reads it differently. Put it back, or start a new campaign "
@@ -182,8 +186,8 @@ class SurrogateStrategy:
             self._loaded = (weights, MFNetSurrogate.load(path, self._species))
         return self._loaded[1]
 
-    def _observations(self, campaign: Campaign) -> tuple[list[Measurement], list[Any]]:
-        results = campaign.measurements()
+    def _as_experiments(self, results: Sequence[Measurement]) -> tuple[list[Measurement], list[SourceBias]]:
+        """The results as if experiments had given them, and what is known of each simulation's bias."""
         biases = learn_biases(results, (*self.known_measurements(), *results))
         return experiment_equivalent(results, biases), list(biases.values())
 
@@ -205,12 +209,17 @@ class SurrogateStrategy:
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].formulation_id))
         return [liquid for _, liquid in ranked[:N_BASELINE]]
 
-    def _rows_hash(self, results: Sequence[Measurement]) -> str:
-        rows = [(m.measurement_id, m.value, m.standard_uncertainty) for m in (*self.known_measurements(), *results)]
-        return content_hash(sorted(rows))
-
     def _weights(self, sha256: str) -> Path:
         return self._models / f"{sha256}.safetensors"
+
+
+def _results(campaign: Campaign) -> list[Measurement]:
+    """The campaign's own conductivities in mS/cm; not yet made experiment-equivalent."""
+    return [m.in_unit("mS/cm") for m in campaign.measurements()]
+
+
+def _rows_hash(measurements: Sequence[Measurement]) -> str:
+    return content_hash(sorted((m.measurement_id, m.value, m.standard_uncertainty) for m in measurements))
 
 
 class _Neighbours:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import yaml
+from tiny_protocol import TINY
 
 CAMPAIGN = {
     "name": "small",
@@ -23,19 +24,7 @@ CAMPAIGN = {
     "oracle": {
         "kind": "openmm",
         "platform": "CPU",
-        "protocol": {
-            "base": "demo",
-            "box": {"target_atoms": 220, "min_ion_pairs": 2},
-            "force_field": {"cutoff_nm": 0.5},
-            "soften": {"duration_ps": 0.1},
-            "equilibrate_nvt": {"duration_ps": 0.5},
-            "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1},
-            "settle": {"duration_ps": 0.2},
-            "produce": {"duration_ps": 4.0},
-            "frame_ps": 0.1,
-            "checkpoint_ps": 0.5,
-            "minimise": {"max_iterations": 100},
-        },
+        "protocol": {**TINY, "box": {"target_atoms": 220, "min_ion_pairs": 2}},
     },
     "execution": {"workers": 2, "timeout_minutes": 5},
     "budget": {"rounds": 1},

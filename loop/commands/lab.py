@@ -29,7 +29,7 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
 
     CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign.
     """
-    from saltloop.loop.controller import propose_batch
+    from saltloop.loop.controller import fit_surrogate, propose_batch
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
     from saltloop.loop.strategy import SurrogateStrategy
@@ -44,9 +44,7 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
             screen.warn(message)
         strategy = SurrogateStrategy(opened)
         if not strategy.has_model(opened):
-            with screen.task("Training the surrogate") as progress:
-                fit = strategy.fit(opened, iteration=len(opened.record.batches), progress=progress)
-            opened.append("surrogate_fitted", {**fit, "n_rounds": opened.record.n_rounds}, actor="ask")
+            fit_surrogate(opened, strategy, screen=screen, actor="ask")
         candidates = propose_batch(opened, strategy, n=n, assigned_to="lab", screen=screen, actor="ask")
     writer = csv.DictWriter(sys.stdout, WORKLIST_COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -9,10 +9,12 @@ import click
 from saltloop.loop import report
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.commands.options import json_option, print_json, quiet_option, steal_option
+from saltloop.loop.errors import EXIT_WAITING
 from saltloop.loop.settings import load_campaign_file
 
 if TYPE_CHECKING:
     from saltloop.loop.screen import Screen
+    from saltloop.loop.strategy import SurrogateStrategy
 
 
 @click.command()
@@ -24,6 +26,7 @@ def run(campaign_file: Path, quiet: bool, as_json: bool, steal_lock: bool) -> in
     """Start the campaign of CAMPAIGN_FILE (YAML), or resume it where it stopped, however it stopped."""
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
+    from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet or as_json)
     notes = check_before_start(load_campaign_file(campaign_file))
@@ -34,29 +37,27 @@ def run(campaign_file: Path, quiet: bool, as_json: bool, steal_lock: bool) -> in
         screen.say(f"Campaign '{campaign.settings.name}' {news}; state in {campaign.folder / 'state.jsonl'}")
         for note in notes:
             screen.say(note)
-        is_waiting = _run(campaign, screen)
+        strategy = SurrogateStrategy(campaign)
+        is_waiting = _run(campaign, strategy, screen)
         if as_json:
             print_json(report.status(campaign))
         elif is_waiting:
             click.echo(_what_we_wait_for(campaign, campaign_file))
         else:
-            _finish(campaign, campaign_file)
-    from saltloop.loop.cli import EXIT_WAITING
-
+            _finish(campaign, strategy, campaign_file)
     return EXIT_WAITING if is_waiting else 0
 
 
-def _run(campaign: Campaign, screen: Screen) -> bool:
+def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> bool:
     """Run the loop; True if it stopped because it waits for people."""
     from saltloop.loop.controller import Controller, Step
-    from saltloop.loop.strategy import SurrogateStrategy
     from saltloop.loop.workers import WorkerProcesses
 
     execution = campaign.settings.execution
     executor = WorkerProcesses(execution.workers, timeout_s=execution.timeout_minutes * 60)
     is_interrupted = True
     try:
-        step = Controller(campaign, SurrogateStrategy(campaign), executor, screen).run()
+        step = Controller(campaign, strategy, executor, screen).run()
         is_interrupted = False
     finally:
         executor.shutdown(cancel_futures=is_interrupted)
@@ -70,12 +71,10 @@ def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _finish(campaign: Campaign, file: Path) -> None:
+def _finish(campaign: Campaign, strategy: SurrogateStrategy, file: Path) -> None:
     from saltloop.loop.plots import plot_campaign
-    from saltloop.loop.strategy import SurrogateStrategy
 
-    known = SurrogateStrategy(campaign).known_measurements()
-    words = plot_campaign(campaign, known, campaign.folder / "outcome.png")
+    words = plot_campaign(campaign, strategy.known_measurements(), campaign.folder / "outcome.png")
     click.echo()
     click.echo(report.summary(campaign))
     click.echo()

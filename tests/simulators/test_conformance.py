@@ -4,6 +4,7 @@ import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.simulators import testing
 from saltloop.simulators.testing import CHECKS, OracleCase
+from tiny_protocol import TINY
 
 LIQUID = Formulation.parse("1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K")
 TOY = OracleCase(
@@ -12,19 +13,6 @@ TOY = OracleCase(
     unsupported=Formulation.parse("1 mol/kg LiPF6 in DMSO"),
     failing=Formulation.parse("6 mol/kg LiPF6 in EC"),
 )
-TINY = {
-    "base": "demo",
-    "box": {"target_atoms": 190, "min_ion_pairs": 2},
-    "force_field": {"cutoff_nm": 0.5},
-    "soften": {"duration_ps": 0.1},
-    "equilibrate_nvt": {"duration_ps": 0.5},
-    "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1},
-    "settle": {"duration_ps": 0.2},
-    "produce": {"duration_ps": 4.0},
-    "frame_ps": 0.1,
-    "checkpoint_ps": 0.5,
-    "minimise": {"max_iterations": 100},
-}
 OPENMM = OracleCase(
     spec={"kind": "openmm", "protocol": TINY, "platform": "CPU"},
     supported=Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K"),

@@ -17,20 +17,8 @@ from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.openmm_oracle import OpenMMOracle
 from saltloop.simulators.oracle import UnsupportedFormulationError
 from saltloop.simulators.protocols import resolve_protocol
+from tiny_protocol import TINY
 
-TINY = {
-    "base": "demo",
-    "box": {"target_atoms": 190, "min_ion_pairs": 2},
-    "force_field": {"cutoff_nm": 0.5},
-    "soften": {"duration_ps": 0.1},
-    "equilibrate_nvt": {"duration_ps": 0.5},
-    "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1},
-    "settle": {"duration_ps": 0.2},
-    "produce": {"duration_ps": 4.0},
-    "frame_ps": 0.1,
-    "checkpoint_ps": 0.5,
-    "minimise": {"max_iterations": 100},
-}
 N_FRAMES = 40
 BOOK = SpeciesBook.builtin()
 LIQUID = Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K")
