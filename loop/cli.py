@@ -23,6 +23,7 @@ COMMANDS = {
     "reject": ("lab", "Reject candidates, with a reason."),
     "measure": ("measure", "Run one oracle on one formulation."),
     "predict": ("predict", "The surrogate's conductivity for a formulation."),
+    "screen": ("screen", "Score, filter and rank every formulation of a space."),
     "verify": ("verify", "Check the hash chain; replay every decision."),
     "data": ("data", "Data sets: fetch, list, describe."),
 }

@@ -16,6 +16,8 @@ from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
 
 if TYPE_CHECKING:
+    from saltloop.surrogates.encoding import FormulationEncoder
+    from saltloop.surrogates.posterior import SurrogateModel
     from saltloop.surrogates.surrogate import MFNetSurrogate
 
 Progress = Callable[[int, int], None]
@@ -133,6 +135,11 @@ class SurrogateStrategy:
             {"mean": float(mean), "standard_deviation": float(std)}
             for mean, std in zip(prediction.mean, prediction.std, strict=True)
         ]
+
+    def model(self, campaign: Campaign) -> tuple[SurrogateModel, FormulationEncoder]:
+        """The posterior after everything the campaign has learned, and the encoder of its rows."""
+        surrogate = self._surrogate(campaign)
+        return surrogate.model(self._as_experiments(_results(campaign))[0]), surrogate.encoder
 
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""

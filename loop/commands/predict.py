@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
+    from saltloop.chemistry.species import SpeciesDefinition
     from saltloop.loop.campaign import Campaign
 
 
@@ -27,7 +29,7 @@ def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_
     screen = Screen(is_quiet=quiet or as_json)
     if campaign is None:
         Formulation.parse(formulation)  # A misspelt liquid is said before anything is trained.
-    opened = _campaign_or_cache(campaign, data, screen)
+    opened = campaign_or_cache(campaign, data, screen)
     liquid = Formulation.parse(formulation, species=opened.species)
     strategy = SurrogateStrategy(opened)
     prediction = strategy.predict(opened, [liquid])[0]
@@ -48,8 +50,13 @@ def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_
         )
 
 
-def _campaign_or_cache(path: Path | None, data: str, screen: Any) -> Campaign:
-    """The named campaign, or a view on one without a state whose weights live in the cache folder."""
+def campaign_or_cache(
+    path: Path | None, data: str, screen: Any, *, seed: int = 0, species: Sequence[SpeciesDefinition] = ()
+) -> Campaign:
+    """The named campaign, or a view on one without a state whose weights live in the cache folder.
+
+    ``seed`` and ``species`` (added to the built-in ones) are those of such a view.
+    """
     from saltloop.loop.campaign import Campaign, campaign_folder
     from saltloop.loop.strategy import SurrogateStrategy
 
@@ -64,11 +71,18 @@ def _campaign_or_cache(path: Path | None, data: str, screen: Any) -> Campaign:
     from saltloop.loop.settings import CampaignSettings
 
     settings = CampaignSettings.model_validate(
-        {"name": "predict", "data": [data], "space": {"salts": ["LiPF6"], "solvents": ["EC"]}}
+        {
+            "name": "predict",
+            "seed": seed,
+            "data": [data],
+            "species": [one.model_dump() for one in species],
+            "space": {"salts": ["LiPF6"], "solvents": ["EC"]},
+        }
     )
     view = Campaign(cache_folder() / "predict", settings, CampaignRecord(), [])
     strategy = SurrogateStrategy(view)
-    key = content_hash([[(m.measurement_id, m.value) for m in strategy.known_measurements()], versions()])[:16]
+    rows = [(m.measurement_id, m.value) for m in strategy.known_measurements()]
+    key = content_hash([rows, versions(), seed, settings.model_dump(mode="json")["species"]])[:16]
     note = view.folder / f"{key}.json"
     if note.exists():
         view.record.fits.append(json.loads(note.read_text()))
