@@ -111,7 +111,7 @@ class SurrogateStrategy:
             seed=seed,
             progress=progress,
         )
-        neighbours = _Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
+        neighbours = Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
         fit = record.fits[-1]
         return {
             "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
@@ -144,7 +144,7 @@ class SurrogateStrategy:
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""
         known = (*self.known_measurements(), *_results(campaign))
-        return _Neighbours(self._surrogate(campaign).encoder, known).of(formulation)
+        return Neighbours(self._surrogate(campaign).encoder, known).of(formulation)
 
     def _fit_on(
         self, results: Sequence[Measurement], *, seed: int, iteration: int, progress: Progress | None
@@ -229,7 +229,7 @@ def _rows_hash(measurements: Sequence[Measurement]) -> str:
     return content_hash(sorted((m.measurement_id, m.value, m.standard_uncertainty) for m in measurements))
 
 
-class _Neighbours:
+class Neighbours:
     """Distances among formulations: half the mole fractions exchanged, plus molality / 2 and temperature / 100 K."""
 
     def __init__(self, encoder: Any, known: Sequence[Measurement]) -> None:
@@ -271,7 +271,7 @@ def _readable(formulation: Formulation) -> str:
     return str(rounded)
 
 
-def _entry(chosen: Any, neighbours: _Neighbours) -> dict[str, Any]:
+def _entry(chosen: Any, neighbours: Neighbours) -> dict[str, Any]:
     formulation = chosen.formulation
     return {
         "formulation": formulation.to_dict(),
