@@ -23,6 +23,7 @@ COMMANDS = {
     "reject": ("lab", "Reject candidates, with a reason."),
     "measure": ("measure", "Run one oracle on one formulation."),
     "predict": ("predict", "The surrogate's conductivity for a formulation."),
+    "explain": ("explain", "Why: features, small changes, routes and formulas, as one page."),
     "screen": ("screen", "Score, filter and rank every formulation of a space."),
     "verify": ("verify", "Check the hash chain; replay every decision."),
     "data": ("data", "Data sets: fetch, list, describe."),

@@ -102,6 +102,12 @@ class FeatureView:
         predicted: Tensor = vmap(self._one, chunk_size=ROWS_AT_ONCE)(Z.float(), X.float())
         return predicted
 
+    def predictions(self, X: Tensor) -> Tensor:
+        """The network's own predictions (mS/cm), n, for encoded rows."""
+        with torch.no_grad():
+            predicted: Tensor = self.network(X.float()).mean(0)
+        return predicted
+
     def without_embeddings(self, X: Tensor, *, how: Literal["zero", "average"]) -> Tensor:
         """Predictions (mS/cm), n, with all learned embeddings set to zero, or to the average liquid's."""
         replaced = {}

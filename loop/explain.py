@@ -1,0 +1,104 @@
+"""Why the surrogate says what it says: the subject of an explanation, and what its two pages share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.measurement import Measurement
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.html_page import Page
+
+if TYPE_CHECKING:
+    from saltloop.surrogates.encoding import FormulationEncoder
+    from saltloop.surrogates.feature_view import FeatureView
+    from saltloop.surrogates.posterior import SurrogateModel
+    from torch import Tensor
+
+Progress = Callable[[int, int], None]
+
+#: A species counts as known to the model from this many measurements on.
+MIN_ROWS_OF_A_SPECIES = 3
+#: Seed of everything that is sampled for a page; the same model gives the same page.
+SEED = 0
+CAVEAT = (
+    "Attributions describe the model, not the liquid. The descriptors of a molecule rise and fall together (heavier "
+    "molecules have more atoms, more valence electrons, larger Chi indices), and a network may spread what belongs to "
+    "one of them over all: read groups of descriptors rather than single ones. Exchanging real molecules, as in the "
+    "finite differences on the page of a formulation, asks the model about liquids that exist."
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A fitted surrogate and what it has learned from."""
+
+    origin: str
+    """Where the model comes from, in words."""
+    model: SurrogateModel
+    """The posterior, conditioned on a campaign's own results where there are any."""
+    encoder: FormulationEncoder
+    species: SpeciesBook
+    known: tuple[Measurement, ...]
+    """Conductivities in mS/cm of liquids with salt, all of which the encoder has columns for."""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def liquids(self) -> tuple[Formulation, ...]:
+        return tuple(m.formulation for m in self.known)
+
+    @cached_property
+    def conductivities(self) -> np.ndarray:
+        """mS/cm."""
+        return np.array([m.value for m in self.known])
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Encoded ``liquids``, n x dim, single precision."""
+        return self.encoder.encode(self.liquids).float()
+
+    @cached_property
+    def view(self) -> FeatureView:
+        from saltloop.surrogates.feature_view import FeatureView
+
+        return FeatureView(self.model.network, self.encoder, self.rows)
+
+    def species_seen(self) -> tuple[list[str], list[str]]:
+        """Salts and solvents with at least three measurements, the most frequent first."""
+        salts = Counter(name for liquid in self.liquids for name in liquid.molality)
+        solvents = Counter(name for liquid in self.liquids for name in liquid.mole_fractions)
+        return tuple(  # type: ignore[return-value]
+            [name for name, n in counts.most_common() if n >= MIN_ROWS_OF_A_SPECIES] for counts in (salts, solvents)
+        )
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A page, the same in a few lines for the terminal, and its figures for scripts."""
+
+    page: Page
+    summary: str
+    figures: Mapping[str, Any]
+
+
+def usable(measurements: tuple[Measurement, ...], columns: tuple[str, ...]) -> tuple[tuple[Measurement, ...], int]:
+    """The conductivities of liquids with salt whose species are among the encoder's columns, and how many are not."""
+    known = set(columns)
+    of_salt = [m for m in measurements if m.quantity == "conductivity" and m.formulation.molality]
+    kept = [m for m in of_salt if {*m.formulation.molality, *m.formulation.mole_fractions} <= known]
+    return tuple(m.in_unit("mS/cm") for m in kept), len(of_salt) - len(kept)
+
+
+def with_sign(value: float, digits: int = 2) -> str:
+    """``+1.20`` or ``−0.30``, with a real minus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
