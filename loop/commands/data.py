@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from saltloop.loop.commands.descriptors import descriptors
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @click.group()
 def data() -> None:
     """Data sets: fetch, list, describe; and the species saltloop knows."""
+
+
+data.add_command(descriptors)
 
 
 @data.command()
