@@ -203,14 +203,18 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Any]]:
     return {key: value for key, value in values.items() if key != "species"}, definitions
 
 
+#: What pydantic says of the branch of a union (a list, or a grid) that was not meant.
+OTHER_BRANCH = {"tuple_type", "model_type", "literal_error"}
+
+
 def _explain(error: ValidationError) -> list[str]:
-    """One sentence a setting: of a union's branches (a list, or a grid), what the deepest one complains of."""
-    deepest: dict[str, Any] = {}
+    """One sentence a setting; of a union's branches, what the one that was meant complains of."""
+    of_setting: dict[str, Any] = {}
     for problem in error.errors():
         name = str(problem["loc"][0]) if problem["loc"] else ""
-        if name not in deepest or len(problem["loc"]) > len(deepest[name]["loc"]):
-            deepest[name] = problem
-    return [_sentence(problem) for problem in deepest.values()]
+        if name not in of_setting or of_setting[name]["type"] in OTHER_BRANCH:
+            of_setting[name] = problem
+    return [_sentence(problem) for problem in of_setting.values()]
 
 
 def _sentence(problem: Any) -> str:

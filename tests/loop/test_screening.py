@@ -1,0 +1,385 @@
+"""Screening: candidates by number, scored once each, ranked into one file that is there whole or not at all."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop import screening
+from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.screening import screen
+from saltloop.loop.screening_folder import ScreeningError, parts_folder
+from saltloop.loop.screening_grid import ratios, solvent_sets
+from saltloop.loop.screening_parts import Part, merged, sort_keys
+from saltloop.loop.screening_rules import EXCLUDED, NO_LIQUID, SOLID
+from saltloop.loop.screening_settings import ScreeningSettings, load_space
+from saltloop.loop.screening_space import EncoderColumns, ScreeningSpace
+from saltloop.loop.screening_table import best_rows, read_metadata
+from saltloop.loop.screening_work import ScreeningPlan
+from saltloop.surrogates.encoding import FormulationEncoder
+
+BOOK = SpeciesBook.builtin()
+ENCODER = FormulationEncoder(BOOK, [s.name for s in BOOK.salts], [s.name for s in BOOK.solvents])
+SMALL = {
+    "salts": ["LiPF6", "LiBF4"],
+    "solvents": ["EC", "DMC", "AN", "FEC"],
+    "concentration": {"min": 0.5, "max": 1.5, "step": 0.5},
+    "temperatures_K": [260, 298.15],
+    "max_solid_fraction": 1,
+}
+
+
+class ToyScorer:
+    """Conductivity from a formula over the encoded columns; fails at call ``fail_at``."""
+
+    def __init__(self, fail_at=None):
+        self.n_rows, self.n_calls, self.fail_at = 0, 0, fail_at
+
+    def predict_encoded(self, X):
+        self.n_calls += 1
+        if self.n_calls == self.fail_at:
+            raise RuntimeError("out of memory")
+        self.n_rows += len(X)
+        molality = X[:, ENCODER.salt_slice].sum(1)
+        weights = torch.linspace(1, 3, len(ENCODER.solvents), dtype=torch.double)
+        mean = molality * torch.exp(-molality) * (X[:, ENCODER.solvent_slice] @ weights) * X[:, -1] / 30
+        return mean, 0.1 + mean * (X[:, 0] > 0)
+
+
+def space(**values):
+    return ScreeningSpace(ScreeningSettings.model_validate({**SMALL, **values}), BOOK)
+
+
+def run(candidates, out, scorer=None, **plan):
+    columns = EncoderColumns.of(ENCODER, candidates)
+    return screen(candidates, scorer or ToyScorer(), columns, out, ScreeningPlan(**plan), identity={"model": "toy"})
+
+
+def frame(path):
+    return parquet.read_table(path).to_pandas()
+
+
+@pytest.fixture
+def short_parts(monkeypatch):
+    """Parts of 50 candidates, so that a small space has several."""
+    monkeypatch.setattr(screening, "LEAST_PART", 50)
+
+
+def test_scans_space_has_each_salt_once_and_scans_own_count_has_one_twice():
+    assert len(ScreeningSpace(load_space("scan").settings, BOOK)) == 12 * 703 * 9 * 7 * 10 * 2 == 10_629_360
+    assert len(ScreeningSpace(load_space("scan-as-counted").settings, BOOK)) == 11_515_140
+
+
+def test_every_candidate_is_there_once():
+    candidates = space(max_solvents=3, min_fraction=0.2, fraction_step=0.2)
+    ids = {candidates.formulation(index).formulation_id for index in range(len(candidates))}
+    n_mixtures = 4 + 6 * 4 + 4 * 6  # 1:4 to 4:1 for pairs, (1 1 3) to (3 1 1) for triples
+    assert len(ids) == len(candidates) == n_mixtures * 2 * 2 * 3
+
+
+@pytest.mark.parametrize("basis", ["mass", "volume", "mole"])
+def test_encoded_candidates_are_the_encoded_formulations(basis):
+    values = {"salts": "all", "solvents": "all", "min_solvents": 1, "max_solvents": 3, "basis": basis}
+    candidates = space(**values, concentration=[0.2, 1.1, 2.0], concentration_units=["mol/kg", "mol/L"])
+    index = np.random.default_rng(1).integers(0, len(candidates), 300)
+    index[:100] %= candidates.sections[1].start + 10_000
+    chosen = candidates.decode(index)
+    moles = candidates.mole_fractions(chosen)
+    X = candidates.encode(chosen, moles, candidates.molality(chosen, moles), EncoderColumns.of(ENCODER, candidates))
+    expected = ENCODER.encode([candidates.formulation(int(i)) for i in index]).numpy()
+    np.testing.assert_allclose(X, expected, atol=1e-9, rtol=0)
+
+
+@given(st.integers(3, 9), st.integers(1, 3))
+@settings(max_examples=20, deadline=None)
+def test_sets_of_solvents_come_in_the_order_of_combinations(n, size):
+    expected = list(itertools.combinations(range(n), size))
+    assert solvent_sets(np.arange(math.comb(n, size)), n, size).tolist() == [list(one) for one in expected]
+    one_by_one = [solvent_sets(np.array([i]), n, size)[0].tolist() for i in range(len(expected))]
+    assert one_by_one == [list(one) for one in expected]
+
+
+def test_ratios_sum_to_one_and_keep_the_smallest_share():
+    listed = np.array(list(ratios(3, 0.1, 0.1)))
+    assert len(listed) == 36
+    np.testing.assert_allclose(listed.sum(axis=1), 1)
+    assert listed.min() == pytest.approx(0.1)
+
+
+def test_a_space_of_two_billion_candidates_is_never_listed():
+    candidates = space(salts="all", solvents="all", max_solvents=3, min_fraction=0.05, fraction_step=0.05)
+    assert len(candidates) > 1e8
+    last = candidates.formulation(len(candidates) - 1)
+    assert list(last.mole_fractions) == ["TEOS", "m-Xylene", "o-Xylene"]
+
+
+def test_the_file_is_ranked_and_complete(tmp_path, short_parts):
+    candidates = space(max_solvents=3)
+    result = run(candidates, tmp_path / "out.parquet")
+    table = frame(result.path)
+    assert result.n_rows == len(table) == len(candidates)
+    assert table["rank"].tolist() == list(range(1, len(table) + 1))
+    assert table["mean_mS_cm"].is_monotonic_decreasing
+    X = ENCODER.encode([candidates.formulation(i) for i in range(len(candidates))])
+    expected = np.sort(ToyScorer().predict_encoded(X)[0].numpy())[::-1]
+    np.testing.assert_allclose(table["mean_mS_cm"], expected, rtol=1e-5)
+    assert not parts_folder(result.path).exists()
+
+
+def test_rows_say_what_was_scored(tmp_path):
+    result = run(space(concentration_units=["mol/L"]), tmp_path / "out.parquet", keep=7)
+    for row in best_rows(result.path, 7, BOOK):
+        from saltloop.chemistry.formulation import Formulation
+
+        X = ENCODER.encode([Formulation.parse(row["formulation"])])
+        assert ToyScorer().predict_encoded(X)[0].item() == pytest.approx(row["mean_mS_cm"], rel=1e-5)
+        assert X[0, ENCODER.salt_slice].sum().item() == pytest.approx(row["molality_mol_kg"], rel=1e-6)
+
+
+def test_keep_writes_the_best_few(tmp_path, short_parts):
+    everything = frame(run(space(), tmp_path / "all.parquet").path)
+    few = frame(run(space(), tmp_path / "few.parquet", keep=60).path)
+    assert len(few) == 60
+    assert few["mean_mS_cm"].tolist() == everything["mean_mS_cm"][:60].tolist()
+
+
+def test_candidates_are_ranked_by_the_lower_bound_if_asked(tmp_path):
+    table = frame(run(space(), tmp_path / "out.parquet", rank="lower", width=1.0).path)
+    assert table["lower_mS_cm"].is_monotonic_decreasing
+    assert not table["mean_mS_cm"].is_monotonic_decreasing
+    np.testing.assert_allclose(table["lower_mS_cm"], table["mean_mS_cm"] - table["std_mS_cm"], rtol=1e-5, atol=1e-6)
+
+
+def test_distinct_shows_each_salt_and_set_of_solvents_once(tmp_path):
+    rows = best_rows(run(space(), tmp_path / "out.parquet").path, 100, BOOK, is_distinct=True)
+    assert len(rows) == 2 * (4 + 6)
+
+
+def test_a_flag_of_the_surrogate_is_kept(tmp_path):
+    class Flagging(ToyScorer):
+        def in_domain_encoded(self, X):
+            return X[:, -1] > 280
+
+    table = frame(run(space(), tmp_path / "out.parquet", Flagging()).path)
+    assert (table["in_domain"] == (table["temperature_K"] > 280)).all()
+    assert "in_domain" not in frame(run(space(), tmp_path / "plain.parquet").path)
+
+
+def test_what_is_dropped_is_counted(tmp_path):
+    candidates = space(
+        salts=["LiPF6", "LiBPFPB"], concentration=[1.0, 5.0], concentration_units=["mol/L"], max_solid_fraction=0.3,
+        exclude=[["LiPF6", "FEC"]],
+    )  # fmt: skip
+    result = run(candidates, tmp_path / "out.parquet", constraints=("flash_point_C > 0", "mean > 1"))
+    assert {NO_LIQUID, SOLID, EXCLUDED} < set(result.dropped)
+    assert sum(result.dropped.values()) + result.n_rows == len(candidates)
+    assert read_metadata(result.path)["dropped"] == result.dropped
+    assert "a value that 'flash_point_C > 0' needs is not known" in result.dropped
+
+
+def test_a_space_of_which_nothing_is_left_gives_an_empty_file(tmp_path):
+    result = run(space(), tmp_path / "out.parquet", constraints=("mean > 1000",))
+    assert result.n_rows == len(frame(result.path)) == 0
+    assert best_rows(result.path, 5, BOOK) == []
+
+
+def test_what_a_constraint_drops_beforehand_is_not_scored(tmp_path):
+    scorer = ToyScorer()
+    result = run(space(), tmp_path / "out.parquet", scorer, constraints=('salt == "LiPF6"',))
+    assert scorer.n_rows == result.n_rows == len(space()) / 2
+
+
+def test_a_run_that_dies_leaves_no_file_and_goes_on(tmp_path, short_parts):
+    out = tmp_path / "out.parquet"
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run(space(), out, ToyScorer(fail_at=4), workers=1)
+    assert not out.exists()
+    scorer = ToyScorer()
+    result = run(space(), out, scorer, workers=1)
+    assert result.n_resumed >= 150
+    assert scorer.n_rows == len(space()) - result.n_resumed
+    untouched = run(space(), tmp_path / "untouched.parquet")
+    assert frame(out).equals(frame(untouched.path))
+
+
+def test_a_run_that_dies_while_writing_leaves_no_file(tmp_path, monkeypatch):
+    out = tmp_path / "out.parquet"
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(screening.RankedTable, "finish", full)
+    with pytest.raises(OSError, match="no space left"):
+        run(space(), out)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["out.parquet.parts"]
+    scorer = ToyScorer()
+    assert run(space(), out, scorer).n_rows == len(space())
+    assert scorer.n_rows == 0
+
+
+def test_parts_of_another_screening_are_not_mixed_in(tmp_path, short_parts):
+    out = tmp_path / "out.parquet"
+    with pytest.raises(RuntimeError):
+        run(space(), out, ToyScorer(fail_at=3))
+    with pytest.raises(ScreeningError, match=r"another screening \(it differs in constraints\)"):
+        run(space(), out, constraints=("mean > 1",))
+
+
+@given(st.lists(st.lists(st.floats(-50, 50, width=32), max_size=40), min_size=1, max_size=5), st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_merged_parts_are_one_ranking(values, block):
+    parts, start, everything = [], 0, []
+    for part in values:
+        mean = np.array(part, np.float32)
+        keys = sort_keys(mean, np.arange(len(mean)))
+        order = np.argsort(keys)
+        flags = np.zeros(len(mean), np.uint8)
+        parts.append(Part(start, keys[order], mean[order], mean[order], flags, {}))
+        everything += part
+        start += len(part)
+    blocks = list(merged(parts, block=block))
+    found = np.concatenate([b.mean for b in blocks]) if blocks else np.zeros(0)
+    assert found.tolist() == sorted(np.array(everything, np.float32).tolist(), reverse=True)
+    index = np.concatenate([b.index for b in blocks]) if blocks else np.zeros(0, int)
+    assert sorted(index.tolist()) == list(range(start))
+    assert np.array_equal(np.array(everything, np.float32)[index.astype(int)], found)
+
+
+def test_a_campaigns_space_is_understood(tmp_path):
+    file = tmp_path / "campaign.yaml"
+    file.write_text(
+        "space: {salts: [LiPF6], solvents: [EC, EMC, NEW], molality: {min: 0.8, max: 1.2, step: 0.2}, "
+        "temperature_K: 313.15}\nspecies: [{name: NEW, kind: solvent, smiles: CCOC(=O)CF}]\n"
+    )
+    loaded = load_space(str(file))
+    candidates = ScreeningSpace(loaded.settings, loaded.book)
+    assert len(candidates) == (3 + 3 * 9) * 3
+    assert str(candidates.formulation(0)) == "0.8 mol/kg LiPF6 in EC at 313.15 K"
+
+
+def test_a_solvent_without_density_is_kept_where_no_density_is_needed(tmp_path):
+    file = tmp_path / "space.yaml"
+    file.write_text(
+        "salts: [LiPF6]\nsolvents: [EC, NEW]\nconcentration_units: [mol/kg, mol/L]\n"
+        "species: [{name: NEW, kind: solvent, smiles: CCOC(=O)CF}]\n"
+    )
+    loaded = load_space(str(file))
+    candidates = ScreeningSpace(loaded.settings, loaded.book)
+    chosen = candidates.decode(np.arange(len(candidates)))
+    is_missing = np.isnan(candidates.molality(chosen, candidates.mole_fractions(chosen)))
+    has_new = (chosen.solvents == 1).any(axis=1)
+    assert (is_missing == (has_new & (chosen.unit == 1))).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("slats: [LiPF6]", "slats: there is no such setting; did you mean 'salts'?"),
+        ("temperatures_K: [25]", "if that is degrees Celsius, write 298.15"),
+        ("concentration: {min: 2, max: 1, step: 0.1}", r"max \(1\) is below min \(2\)"),
+        ("concentration: []", "concentration is empty"),
+        ("solvents: [EMCC]", "did you mean 'EMC'"),
+        ("max_solvents: 4", "max_solvents: Input should be less than or equal to 3"),
+        ("min_solvents: 3", r"max_solvents \(2\) is below min_solvents \(3\)"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_a_mistake_in_a_space_file_is_named(tmp_path, text, message):
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    with pytest.raises(CampaignFileError, match=message):
+        load_space(str(file))
+
+
+def test_an_unknown_space_lists_those_that_have_a_name():
+    with pytest.raises(CampaignFileError, match="named ones: scan, scan-as-counted"):
+        load_space("scam")
+
+
+def test_a_surrogate_that_lacks_a_species_says_which():
+    encoder = FormulationEncoder(BOOK, ["LiPF6"], ["EC", "DMC"])
+    with pytest.raises(CampaignFileError, match="no column for AN, FEC, LiBF4"):
+        EncoderColumns.of(encoder, space())
+
+
+def test_the_landscape_is_drawn(tmp_path):
+    from saltloop.loop.screening_plot import plot_landscape
+
+    result = run(space(max_solvents=3), tmp_path / "out.parquet", constraints=('share("FEC") < 0.9',))
+    words = plot_landscape(result.path, tmp_path / "landscape.png")
+    assert (tmp_path / "landscape.png").stat().st_size > 10_000
+    assert f"{frame(result.path)['mean_mS_cm'].max():.1f} ±" in words
+
+
+def test_the_landscape_holds_the_best_of_each_pair(tmp_path):
+    from saltloop.loop.screening_landscape import read_landscape
+
+    path = run(space(), tmp_path / "out.parquet").path
+    sums, table = read_landscape(path), frame(path)
+    pair = table[(table.solvent_1 == "EC") & (table.solvent_2 == "AN") & (table.temperature_K == 298.15)]
+    ec, an = sums.solvents.index("EC"), sums.solvents.index("AN")
+    assert sums.best_of_pair[ec, an] == sums.best_of_pair[an, ec] == pytest.approx(pair["mean_mS_cm"].max())
+    assert sums.counts.sum() == sums.n_rows == len(table)
+    assert len(sums.same_mixture) == 3 * 2
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    from saltloop.chemistry import load_literature
+    from saltloop.surrogates.settings import SurrogateSettings
+    from saltloop.surrogates.surrogate import MFNetSurrogate
+
+    names = [s.name for s in BOOK.salts], [s.name for s in BOOK.solvents]
+    surrogate = MFNetSurrogate(SurrogateSettings(n_members=2, epochs=1), BOOK, *names)
+    surrogate.fit(load_literature().measurements, seed=0)
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    surrogate.save(path)
+    return path
+
+
+def command(*arguments):
+    from click.testing import CliRunner
+    from saltloop.loop.cli import cli
+
+    return CliRunner().invoke(cli, ["screen", *map(str, arguments)])
+
+
+def test_the_command_screens_with_a_checkpoint(tmp_path, checkpoint):
+    file, out = tmp_path / "space.yaml", tmp_path / "out.parquet"
+    file.write_text(json.dumps(SMALL | {"constraints": ["molality < 1.2"]}))
+    done = command(
+        *(file, "--model", checkpoint, "-o", out, "--constraint", "relative_permittivity > 1", "--top", 3, "--json")
+    )
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["n_rows"] == len(frame(out)) > 0
+    assert [row["rank"] for row in answer["best"]] == [1, 2, 3]
+    again = command(file, "--model", checkpoint, "-o", out)
+    assert "already there" in str(again.exception)
+
+
+def test_predictions_of_the_command_are_the_surrogates(tmp_path, checkpoint):
+    from saltloop.chemistry.formulation import Formulation
+    from saltloop.surrogates.surrogate import MFNetSurrogate
+
+    file, out = tmp_path / "space.yaml", tmp_path / "out.parquet"
+    file.write_text(json.dumps(SMALL))
+    assert command(file, "--model", checkpoint, "-o", out).exit_code == 0
+    rows = best_rows(out, 20, BOOK)
+    surrogate = MFNetSurrogate.load(checkpoint, BOOK)
+    prediction = surrogate.predict([Formulation.parse(row["formulation"]) for row in rows])
+    np.testing.assert_allclose([row["mean_mS_cm"] for row in rows], prediction.mean, rtol=1e-4)
+    np.testing.assert_allclose([row["std_mS_cm"] for row in rows], prediction.std, rtol=1e-3)
+
+
+def test_a_misspelt_constraint_is_said_before_anything_is_trained(tmp_path):
+    failed = command("--space", "scan", "-o", tmp_path / "out.parquet", "--constraint", "flash_pint_C > 30")
+    assert "did you mean flash_point_C" in str(failed.exception)
+    assert list(tmp_path.iterdir()) == []
