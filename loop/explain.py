@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,11 @@ class Subject:
 
         return FeatureView(self.model.network, self.encoder, self.rows)
 
+    def predicted(self, liquids: Sequence[Formulation]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the conductivity of liquids, mS/cm."""
+        mean, std = self.model.predict_encoded(self.encoder.encode(liquids))
+        return mean.numpy(), std.numpy()
+
     def species_seen(self) -> tuple[list[str], list[str]]:
         """Salts and solvents with at least three measurements, the most frequent first."""
         salts = Counter(name for liquid in self.liquids for name in liquid.molality)
@@ -95,8 +100,15 @@ def usable(measurements: tuple[Measurement, ...], columns: tuple[str, ...]) -> t
 
 
 def with_sign(value: float, digits: int = 2) -> str:
-    """``+1.20`` or ``−0.30``, with a real minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """``+1.20`` or ``−0.30`` with a real minus; what rounds to zero has no sign."""
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
+
+
+def percent(share: float) -> str:
+    """``12.3 %``, with a real minus."""
+    text = f"{100 * share:.1f}"
+    return f"{text if float(text) else '0.0'} %".replace("-", "−")
 
 
 def listed(names: list[str] | tuple[str, ...]) -> str:

@@ -9,18 +9,18 @@ import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.loop import explain_plots
 from saltloop.loop.explain import CAVEAT, SEED, Explanation, Progress, Subject, listed, with_sign
+from saltloop.loop.explain_changes import changes_section, curves_section
 from saltloop.loop.html_page import Page
 
 if TYPE_CHECKING:
     from saltloop.surrogates.attribution import Attribution
     from saltloop.surrogates.sensitivity import Change
 
-MAX_MOLALITY_DRAWN = 3.0
-TEMPERATURES_DRAWN_K = (233.15, 343.15)
 #: Copies of the liquid's row, each with its own sampled orders, for its Shapley values.
 N_COPIES = 48
-N_FEATURES_DRAWN = 9
-GAS_CONSTANT_kJ = 8.314462e-3
+N_FEATURES_DRAWN = 12
+#: Features below this share of all contributions are drawn together.
+NOTICEABLE = 0.01
 #: Beyond this distance (half the mole fractions exchanged, plus molality / 2 and temperature / 100 K) nothing is near.
 FAR = 0.3
 
@@ -32,7 +32,7 @@ def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = l
     from saltloop.surrogates.sensitivity import sensitivities
 
     encoder = subject.encoder
-    mean, std = _predicted(subject, [liquid])
+    mean, std = subject.predicted([liquid])
     salts, solvents = subject.species_seen()
     near = Neighbours(encoder, subject.known).of(liquid)
     progress(1, 4)
@@ -40,8 +40,8 @@ def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = l
     progress(2, 4)
     page = Page(f"Why {mean[0]:.2f} mS/cm?", str(liquid))
     _answer(page, subject, liquid, float(mean[0]), float(std[0]), near)
-    _changes(page, changes)
-    words = _curves(page, subject, liquid, float(mean[0]))
+    changes_section(page, changes)
+    words = curves_section(page, subject, liquid, float(mean[0]))
     progress(3, 4)
     parts = _contributions(page, subject, liquid) if liquid.molality else []
     routes = routes_of(subject.model.network, encoder.encode([liquid]))[:, 0]
@@ -68,11 +68,6 @@ def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = l
         "nearest_known": near,
     }
     return Explanation(page, _summary(liquid, mean[0], std[0], changes, parts, words), figures)
-
-
-def _predicted(subject: Subject, liquids: Sequence[Formulation]) -> tuple[np.ndarray, np.ndarray]:
-    mean, std = subject.model.predict_encoded(subject.encoder.encode(liquids))
-    return mean.numpy(), std.numpy()
 
 
 def _answer(
@@ -109,110 +104,6 @@ def _answer(
     )
 
 
-def _changes(page: Page, changes: Sequence[Change]) -> None:
-    page.heading("What a small change would do")
-    steps = {change.text: change for change in changes if change.kind == "conditions"}
-    sentences = [
-        f"{'Warming' if text.startswith('+') else 'Cooling'} by 10 K brings {_amount(step)}."
-        for text, step in steps.items()
-        if text.endswith(" K")
-    ]
-    sentences += [
-        f"A tenth of a mol/kg {'more' if text.startswith('+') else 'less'} salt brings {_amount(step)}."
-        for text, step in steps.items()
-        if text.endswith("salt")
-    ]
-    exchanges = [c for c in changes if c.kind == "exchange"]
-    if exchanges:
-        best = max(exchanges, key=lambda c: c.difference_mS_cm)
-        sentences.append(f"Of the exchanges among its own solvents, {best.text} raises it most: {_amount(best)}.")
-    page.text(" ".join(sentences))
-    page.picture(
-        explain_plots.changes(_most_telling(changes)),
-        description="Bars: predicted change of the conductivity for each small change of the formulation.",
-        caption="Solvents and salts that the model knows from at least three measurements; molality is kept where "
-        "solvents or salts change.",
-    )
-    page.table(
-        ["change", "difference / mS/cm", "the liquid then"],
-        [
-            [c.text, f"{with_sign(c.difference_mS_cm)} ± {c.standard_deviation_mS_cm:.2f}", str(c.formulation)]
-            for c in changes
-        ],
-        folded=f"All {len(changes)} changes as a table",
-    )
-
-
-def _amount(change: Change) -> str:
-    amount = f"{with_sign(change.difference_mS_cm)} ± {change.standard_deviation_mS_cm:.2f} mS/cm"
-    sure = abs(change.difference_mS_cm) > 2 * change.standard_deviation_mS_cm
-    return amount if sure else f"{amount}, not told from zero"
-
-
-def _most_telling(changes: Sequence[Change], n: int = 8) -> list[Change]:
-    """Conditions and exchanges all, of additions and other salts those that change most, the order kept."""
-    kept: list[Change] = []
-    for kind in ("conditions", "exchange", "addition", "other salt"):
-        own = [c for c in changes if c.kind == kind]
-        if kind in ("addition", "other salt") and len(own) > n:
-            limit = sorted((abs(c.difference_mS_cm) for c in own), reverse=True)[n - 1]
-            own = [c for c in own if abs(c.difference_mS_cm) >= limit]
-        if kind in ("addition", "other salt"):
-            own = sorted(own, key=lambda c: -c.difference_mS_cm)
-        kept += own
-    return kept
-
-
-def _curves(page: Page, subject: Subject, liquid: Formulation, k: float) -> str:
-    from saltloop.surrogates.symbolic_features import mixture_group
-
-    page.heading("Concentration and temperature")
-    own, group = liquid.in_terms_of(liquid.basis, "mol/kg"), mixture_group(liquid)
-    total = sum(liquid.molality.values())
-    low, high = TEMPERATURES_DRAWN_K
-    T = np.linspace(min(low, liquid.temperature_K), max(high, liquid.temperature_K), 56)
-    by_temperature = (T, *_predicted(subject, [liquid.at(float(one)) for one in T]))
-    by_molality, words = None, ""
-    if total > 0:
-        grid = np.linspace(0.05, max(MAX_MOLALITY_DRAWN, total * 1.1), 60)
-        scaled = [
-            Formulation(
-                tuple((salt, amount * float(m) / total) for salt, amount in own.salts),
-                own.solvents,
-                "mol/kg",
-                own.basis,
-                own.temperature_K,
-            )
-            for m in grid
-        ]
-        by_molality = (grid, *_predicted(subject, scaled))
-        best = int(by_molality[1].argmax())
-        inside = 0 < best < len(grid) - 1
-        words = (
-            f"At {liquid.temperature_K:g} K the predicted optimum lies at {grid[best]:.2f} mol/kg with "
-            f"{by_molality[1][best]:.2f} mS/cm"
-            + ("." if inside else f", the edge of the range drawn ({grid[0]:.2f} to {grid[-1]:.2f} mol/kg).")
-        )
-    step = 5.0
-    colder, warmer = _predicted(subject, [liquid.at(liquid.temperature_K + d) for d in (-step, step)])[0]
-    if colder > 0 and warmer > 0:
-        energy = GAS_CONSTANT_kJ * liquid.temperature_K**2 * np.log(warmer / colder) / (2 * step)
-        words += f" The apparent activation energy there is {energy:.1f} kJ/mol."
-    page.text(words.strip())
-    measured = [
-        (sum(one.formulation.molality.values()), one.formulation.temperature_K, one.value)
-        for one in subject.known
-        if mixture_group(one.formulation) == group
-    ]
-    page.picture(
-        explain_plots.curves(by_molality, by_temperature, (total, liquid.temperature_K, k), measured),
-        description="Predicted conductivity against concentration and against temperature, with measured points.",
-        caption=f"{len(measured)} measurements are of this salt and solvent ratio; drawn are those within 2.5 K of the "
-        "left curve and within 5 % of the right curve's molality.",
-    )
-    return words.strip()
-
-
 def _contributions(page: Page, subject: Subject, liquid: Formulation) -> list[tuple[str, float, float]]:
     """Adds the section on attributions; returns features with contribution and standard error, the largest first."""
     import torch
@@ -230,8 +121,9 @@ def _contributions(page: Page, subject: Subject, liquid: Formulation) -> list[tu
         end, start = float(view(Z, row)[0]), float(view(view.baseline.unsqueeze(0), row)[0])
     order = np.argsort(-np.abs(values), kind="stable")
     parts = [(view.names[i], float(values[i]), float(errors[i])) for i in order]
-    rest = parts[N_FEATURES_DRAWN:]
-    shown = parts[:N_FEATURES_DRAWN]
+    noticeable = NOTICEABLE * max(float(np.abs(values).sum()), 1e-12)
+    shown = [part for part in parts[:N_FEATURES_DRAWN] if abs(part[1]) >= noticeable]
+    rest = parts[len(shown) :]
     if rest:
         joint = float(np.sqrt(sum(e**2 for _, _, e in rest)))
         shown = [*shown, (f"{len(rest)} others together", sum(v for _, v, _ in rest), joint)]

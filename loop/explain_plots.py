@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from saltloop.loop.explain import percent
 
 if TYPE_CHECKING:
     from saltloop.surrogates.routing import RoutingReport
@@ -84,28 +85,24 @@ def curves(
 
 def contributions(start: float, parts: Sequence[tuple[str, float, float]], end: float) -> bytes:
     """A staircase from the average liquid to this one: name, contribution and standard error in mS/cm each."""
-    figure, axes = _figure(8.6, 1.3 + 0.3 * (len(parts) + 2))
+    figure, axes = _figure(8.6, 1.2 + 0.32 * (len(parts) + 2))
     places = np.arange(len(parts) + 2)[::-1]
-    reached = start
-    axes.barh(places[0], start, color=GREY, height=0.6)
-    for place, (_, value, error) in zip(places[1:-1], parts, strict=True):
-        axes.barh(place, value, left=reached, color=UP if value >= 0 else DOWN, height=0.6, xerr=error or None)
-        axes.plot([reached, reached], [place + 0.3, place + 0.7], color=GREY, lw=0.8)
-        reached += value
+    reached = np.cumsum([start, *(value for _, value, _ in parts)])
+    for i, (_, value, error) in enumerate(parts):
+        place, colour = places[i + 1], UP if value >= 0 else DOWN
+        axes.barh(place, value, left=reached[i], color=colour, height=0.62, xerr=error or None, ecolor=INK)
+        axes.plot([reached[i]] * 2, [place + 0.31, place + 0.69], color=GREY, lw=0.8)
         axes.annotate(
-            f"{value:+.2f}".replace("-", "−"),
-            (max(reached, reached - value), place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8.5,
-            color=INK,
-        )
-    axes.barh(places[-1], end, color=INK, height=0.6)
+            f"{value:+.2f}".replace("-", "−"), (max(reached[i], reached[i + 1]), place), xytext=(8, 0),
+            textcoords="offset points", va="center", fontsize=8.5, color=INK,
+        )  # fmt: skip
+    axes.plot([reached[-1]] * 2, [places[-1], places[-1] + 0.69], color=GREY, lw=0.8)
+    axes.scatter([start, end], [places[0], places[-1]], marker="D", s=60, color=[GREY, INK], zorder=3)
     names = [f"average liquid: {start:.2f}", *(name for name, _, _ in parts), f"this liquid: {end:.2f}"]
     axes.set_yticks(places, names, fontsize=9)
     axes.set_xlabel(f"predicted conductivity / {UNIT}")
-    axes.margins(x=0.12)
+    axes.use_sticky_edges = False
+    axes.margins(x=0.14)
     return _png(figure, axes)
 
 
@@ -139,7 +136,7 @@ def shares(by_group: Mapping[str, float]) -> bytes:
     axes.axvline(0, color=INK, lw=0.8)
     for place, value in zip(places, values, strict=True):
         axes.annotate(
-            f"{value:.1f} %".replace("-", "−"),
+            percent(value / 100),
             (max(value, 0), place),
             xytext=(5, 0),
             textcoords="offset points",
@@ -159,7 +156,7 @@ def routing(report: RoutingReport, dominant: np.ndarray, T: np.ndarray, m: np.nd
     Args:
         dominant: each row's route in the member shown.
     """
-    figure, (left, right) = _figure(10.6, 4.3, columns=2)
+    figure, (left, right) = _figure(10.6, 4.8, columns=2)
     tail = k > report.tail_above_mS_cm
     for place, route in enumerate(sorted(report.routes, key=lambda r: -r.n_rows)):
         own = dominant == route.number
@@ -171,7 +168,7 @@ def routing(report: RoutingReport, dominant: np.ndarray, T: np.ndarray, m: np.nd
         label=f"above {report.tail_above_mS_cm:.3g} mS/cm",
     )  # fmt: skip
     left.set(xlabel="salt / mol per kg of solvent", ylabel="temperature / K")
-    left.legend(fontsize=7.5, frameon=True, framealpha=0.85, edgecolor="none", loc="best")
+    left.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
     left.set_title(f"Dominant route, member {report.routes[0].member + 1}", fontsize=11, color=INK)
     places = np.arange(len(report.dependences))[::-1]
     right.barh(places, [100 * d.share for d in report.dependences], color=UP, height=0.6, label="found")
@@ -202,6 +199,10 @@ def fronts(results: Sequence[SymbolicResult]) -> bytes:
             )
         sizes, pooled = [p.complexity for p in result.front], [min(p.mae, top) for p in result.front]
         axes.step(sizes, pooled, where="post", color=UP, lw=1.8, label="best fit up to this size, pooled")
+        axes.scatter(
+            [p.complexity for p in result.pareto], [min(p.mae, top) for p in result.pareto], s=34, color=DOWN, zorder=4,
+            label="Pareto front",
+        )  # fmt: skip
         axes.axhline(result.constant_mae, color=GREY, lw=1, ls=":", label="a constant")
         axes.set(xlabel="complexity (nodes of the formula)", ylim=(0, top * 1.03))
         axes.set_title(f"{result.features.title} ({result.n_rows} rows)", fontsize=11, color=INK)

@@ -27,7 +27,9 @@ figcaption, caption { color: #55646f; font-size: .88rem; text-align: left; paddi
 table { border-collapse: collapse; margin: .8rem 0; font-size: .9rem; }
 th, td { padding: .25rem .9rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e8edf0; }
 th { font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; }
+th { vertical-align: bottom; line-height: 1.25; max-width: 9rem; }
 code { font: .88em/1.4 ui-monospace, Menlo, Consolas, monospace; }
 details > summary { cursor: pointer; color: #3b7ea1; margin: .6rem 0; }
 footer { margin-top: 3rem; color: #55646f; font-size: .85rem; }
@@ -109,11 +111,13 @@ def _cell(tag: str, text: str, right: bool) -> str:
 
 
 def _is_number(text: str) -> bool:
-    first = text.split("±")[0].split("(")[0].strip().replace("−", "-").replace(",", "").rstrip("%").strip()
-    if not first:
-        return True
+    """Whether a cell is a number: with an error, as a percentage, as a range or missing (–)."""
+    return all(map(_is_float, text.split("±")[0].rstrip("% ").replace("−", "-").split("–")))
+
+
+def _is_float(text: str) -> bool:
     try:
-        float(first)
+        float(text.strip().replace(",", "") or 0)
     except ValueError:
-        return first in {"–", "inf", "nan"}
+        return False
     return True

@@ -72,18 +72,19 @@ def _candidates(own: Formulation, known_salts: Sequence[str], known_solvents: Se
     salts = {salt.name: value for salt, value in own.salts}
     solvents = {solvent.name: share for solvent, share in own.solvents}
     T, total = own.temperature_K, sum(salts.values())
-    for sign in (1, -1):
-        step = sign * TEMPERATURE_STEP_K
-        yield "conditions", f"{step:+g} K", {"salts": salts, "solvents": solvents, "temperature_K": T + step}
-        step = sign * CONCENTRATION_STEP
+    for step in (TEMPERATURE_STEP_K, -TEMPERATURE_STEP_K):
+        text = f"{step:+g} K".replace("-", "−")
+        yield "conditions", text, {"salts": salts, "solvents": solvents, "temperature_K": T + step}
+    for step in (CONCENTRATION_STEP, -CONCENTRATION_STEP):
         if total > 0 and total + step > 0:
             scaled = {name: value * (total + step) / total for name, value in salts.items()}
-            yield "conditions", f"{step:+g} mol/kg salt", {"salts": scaled, "solvents": solvents, "temperature_K": T}
+            text = f"{step:+g} mol/kg salt".replace("-", "−")
+            yield "conditions", text, {"salts": scaled, "solvents": solvents, "temperature_K": T}
     word = _BASIS_WORD[own.basis]
     for out in solvents:
         for into in solvents:
             if into != out:
-                text = f"{100 * min(EXCHANGE, solvents[out]):.3g} % of {out} for {into} ({word})"
+                text = f"{100 * min(EXCHANGE, solvents[out]):.3g} % {out} replaced by {into} ({word})"
                 yield "exchange", text, {"salts": salts, "solvents": _moved(solvents, out, into), "temperature_K": T}
     for new in known_solvents:
         if new not in solvents:

@@ -89,6 +89,15 @@ class SymbolicResult:
         sane = [f for f in self.front_of(fold) if f.sanity.is_sane]
         return max(sane, key=lambda f: f.validation_r2, default=None)
 
+    @property
+    def pareto(self) -> tuple[FrontPoint, ...]:
+        """The points of ``front`` that no shorter formula beats on held-out liquids."""
+        kept: list[FrontPoint] = []
+        for point in self.front:
+            if not kept or point.mae < kept[-1].mae:
+                kept.append(point)
+        return tuple(kept)
+
     def front_of(self, fold: int) -> tuple[Formula, ...]:
         """The Pareto front of complexity against training error that one fold's search found."""
         return tuple(f for f in self.formulas if f.fold == fold)

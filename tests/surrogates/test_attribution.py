@@ -176,7 +176,7 @@ def test_sensitivities_are_differences_of_predictions(fitted, book):
     found = changes(fitted, book)
     texts = [change.text for change in found]
     assert "+10 K" in texts
-    assert "5 % of EC for EMC (by mass)" in texts
+    assert "5 % EC replaced by EMC (by mass)" in texts
     assert "add 5 % DMC (by mass)" in texts
     assert "LiBF4 instead" in texts
     for change in found:
@@ -194,6 +194,6 @@ def test_the_uncertainty_of_a_difference_is_below_that_of_two_unrelated_values(f
 def test_exchanging_keeps_the_molality_and_moves_no_more_than_there_is(fitted, book):
     liquid = Formulation.parse("1.0 mol/kg LiPF6 in EC:EMC 2:98 (w/w) at 298.15 K")
     found = {change.text: change.formulation for change in changes(fitted, book, liquid)}
-    swapped = found["2 % of EC for EMC (by mass)"]
+    swapped = found["2 % EC replaced by EMC (by mass)"]
     assert swapped.molality == {"LiPF6": pytest.approx(1.0)}
     assert swapped.mass_fractions == {"EMC": pytest.approx(1.0)}
