@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from saltloop.loop.screening_columns import EncoderColumns
 from saltloop.loop.screening_folder import PartsFolder
-from saltloop.loop.screening_space import EncoderColumns, ScreeningSpace
+from saltloop.loop.screening_space import ScreeningSpace
 from saltloop.loop.screening_table import RankedTable
 from saltloop.loop.screening_work import Progress, Scorer, ScreeningPlan, ScreeningWork
 

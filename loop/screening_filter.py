@@ -1,11 +1,9 @@
 """Constraints on candidates: small expressions, read without ``eval`` and evaluated on whole columns.
 
-``flash_point_C > 30 and share("EC") <= 0.3``. Numbers, ``+ - * /``, comparisons (chained too), ``and``, ``or``,
-``not``, the columns below, ``share("X")``, and ``min``, ``max``, ``average`` over the solvents of a column. A
-comparison on a solvents' column holds where it holds for every solvent of the mixture.
+Numbers, ``+ - * /``, comparisons, ``and``, ``or``, ``not``, the columns below, ``share("X")``, and ``min``, ``max``,
+``average`` over the solvents. A comparison on a solvents' column holds where it holds for every solvent.
 
-A value that nobody knows makes a comparison neither true nor false (Kleene's logic); a candidate whose constraint
-comes out so is dropped, and counted apart.
+A value that nobody knows makes a comparison neither true nor false (Kleene's logic); such a candidate is dropped.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from saltloop.loop.screening_grid import ratios, solvent_sets
 from saltloop.loop.screening_settings import ScreeningSettings, values_of
 
 if TYPE_CHECKING:
-    from saltloop.surrogates.encoding import FormulationEncoder
+    from saltloop.loop.screening_columns import EncoderColumns
 
 #: A salt may fill all but this much of a litre (as in ``saltloop.chemistry.density``).
 LEAST_FREE_VOLUME = 0.05
@@ -206,40 +206,6 @@ class ScreeningSpace:
         self._salt_volume = np.array([_or_nan(lambda s=s: salt_volume_L_per_mol(s)) for s in self.salts])
         per_mass = {"mass": 1.0, "volume": self._density, "mole": self._molar_mass}[self.settings.basis]
         self._moles_per_share = per_mass / self._molar_mass
-
-
-@dataclass(frozen=True)
-class EncoderColumns:
-    """Where a surrogate's encoder keeps the species of a space.
-
-    ``salt``: by position in the space's salts; ``solvent``: by position in its solvents, the last for none.
-    """
-
-    salt: np.ndarray
-    solvent: np.ndarray
-    temperature: int
-    dim: int
-
-    @classmethod
-    def of(cls, encoder: FormulationEncoder, space: ScreeningSpace) -> EncoderColumns:
-        """Look the columns up.
-
-        Raises:
-            CampaignFileError: the surrogate has no column for a species of the space.
-        """
-        known = {name: column for column, name in enumerate(encoder.columns)}
-        missing = sorted({one.name for one in (*space.salts, *space.solvents)} - known.keys())
-        if missing:
-            raise CampaignFileError(
-                f"The surrogate has no column for {', '.join(missing)}: it was trained without. Leave them out of the "
-                "space, or train it again with these species."
-            )
-        return cls(
-            salt=np.array([known[salt.name] for salt in space.salts]),
-            solvent=np.array([*(known[one.name] for one in space.solvents), encoder.temperature_index]),
-            temperature=encoder.temperature_index,
-            dim=encoder.dim,
-        )
 
 
 def _or_nan(value: Any) -> float:

@@ -12,10 +12,11 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
+from saltloop.loop.screening_columns import EncoderColumns
 from saltloop.loop.screening_filter import Constraint, Verdict
 from saltloop.loop.screening_parts import UNKNOWN_FLAG, Scored, merged, read_parts, write_part
 from saltloop.loop.screening_rules import SpaceRules
-from saltloop.loop.screening_space import EncoderColumns, ScreeningSpace
+from saltloop.loop.screening_space import ScreeningSpace
 from saltloop.loop.screening_table import RankedTable
 from torch import Tensor
 

@@ -76,9 +76,9 @@ def screen(
     terminal = Screen(is_quiet=quiet or as_json)
 
     from saltloop.loop.screening import screen as run
+    from saltloop.loop.screening_columns import EncoderColumns
     from saltloop.loop.screening_folder import parts_folder
     from saltloop.loop.screening_parts import finished_parts
-    from saltloop.loop.screening_space import EncoderColumns
     from saltloop.loop.screening_table import best_rows
     from saltloop.loop.screening_work import ScreeningPlan
 

@@ -14,12 +14,13 @@ from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop import screening
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.screening import screen
+from saltloop.loop.screening_columns import EncoderColumns
 from saltloop.loop.screening_folder import ScreeningError, parts_folder
 from saltloop.loop.screening_grid import ratios, solvent_sets
 from saltloop.loop.screening_parts import Part, merged, sort_keys
 from saltloop.loop.screening_rules import EXCLUDED, NO_LIQUID, SOLID
 from saltloop.loop.screening_settings import ScreeningSettings, load_space
-from saltloop.loop.screening_space import EncoderColumns, ScreeningSpace
+from saltloop.loop.screening_space import ScreeningSpace
 from saltloop.loop.screening_table import best_rows, read_metadata
 from saltloop.loop.screening_work import ScreeningPlan
 from saltloop.surrogates.encoding import FormulationEncoder
