@@ -19,14 +19,7 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.fetch import cache_folder
 from saltloop.chemistry.species import Species
 from saltloop.chemistry.structure import molar_mass_and_inchikey
-from saltloop.surrogates.quantum_electrons import (
-    HARTREE_KJ_MOL,
-    METHOD,
-    Progress,
-    electrons,
-    energy_Eh,
-    pyscf_version,
-)
+from saltloop.surrogates.quantum_electrons import HARTREE_KJ_MOL, METHOD, Progress, electrons, energy_Eh, pyscf_version
 from saltloop.surrogates.quantum_geometry import (
     GEOMETRY_METHOD,
     QuantumError,
@@ -186,7 +179,8 @@ def remember(record: QuantumRecord) -> Path:
 @cache
 def shipped_records() -> dict[str, QuantumRecord]:
     """The table that ships with saltloop, by InChIKey."""
-    return {one.inchikey: one for one in _parse(files(TABLES).joinpath(TABLE).read_text(encoding="utf-8"))}
+    rows = _parse(files(TABLES).joinpath(TABLE).read_text(encoding="utf-8"))
+    return {one.inchikey: one for one in rows if one.method_version == METHOD_VERSION}
 
 
 def read_records(path: Path) -> list[QuantumRecord]:
@@ -202,12 +196,19 @@ def read_records(path: Path) -> list[QuantumRecord]:
 
 
 def write_records(path: Path, records: Iterable[QuantumRecord]) -> None:
-    """Write a table (CSV, one line a species), replacing the file only when the new one is whole."""
+    """Write a table (CSV, one line a species), replacing the file only when the new one is whole.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(QuantumRecord.model_fields)
     writer.writerows([_cell(name, value) for name, value in record.model_dump().items()] for record in records)
-    _replace(path, text.getvalue())
+    try:
+        _replace(path, text.getvalue())
+    except OSError as error:
+        raise DataError(f"Cannot write {path} ({error}); name another file.") from error
 
 
 @cache
@@ -246,12 +247,7 @@ def _replace(path: Path, text: str) -> None:
 
 def _parse(text: str) -> list[QuantumRecord]:
     rows = csv.DictReader(text.splitlines())
-    return [
-        QuantumRecord.model_validate(
-            {key: value for key, value in row.items() if value or key in ("missing", "versions")}
-        )
-        for row in rows
-    ]
+    return [QuantumRecord.model_validate({key: cell for key, cell in row.items() if cell}) for row in rows]
 
 
 def _cell(name: str, value: object) -> str:

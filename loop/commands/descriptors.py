@@ -31,7 +31,7 @@ COLUMNS = {
 @click.argument("names", nargs=-1)
 @click.option("--species", "more_names", multiple=True, metavar="NAME", help="Only this species (may be repeated).")
 @click.option("--smiles", metavar="SMILES", help="A structure of your own; computed where it is not known yet.")
-@click.option("--recompute", is_flag=True, help="Compute NAMES, or every built-in species, anew into --out.")
+@click.option("--recompute", is_flag=True, help="Compute NAMES, or every built-in species, into --out.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="CSV for --recompute; goes on where it stopped."
 )
@@ -64,6 +64,8 @@ def descriptors(
             records = _recomputed([(one.name, one.smiles) for one in species], out, quiet)
         else:
             records = [record for one in species if (record := known_record(one.smiles))]
+            for unknown in {one.name for one in species} - {one.name for one in records}:
+                click.echo(f"{unknown} is not in the table; `--smiles` computes it.", err=True)
     if as_json:
         print_json([one.model_dump() for one in records])
     elif len(records) == 1:
@@ -97,7 +99,9 @@ def _recomputed(species: Sequence[tuple[str, str]], out: Path, quiet: bool) -> l
         write_records,
     )
 
-    done = {one.name: one for one in read_records(out) if one.method_version == METHOD_VERSION}
+    done = {one.name: one for one in read_records(out)}
+    if any(one.method_version != METHOD_VERSION for one in done.values()):
+        raise click.UsageError(f"{out} was made by another version of the method; name another file.")
     for name, smiles in sorted(species, key=lambda one: len(computed_part(one[1]))):
         if name in done:
             continue
@@ -109,7 +113,8 @@ def _recomputed(species: Sequence[tuple[str, str]], out: Path, quiet: bool) -> l
         if not quiet:
             what = done[name].missing or f"{done[name].wall_time_s:.0f} s"
             click.echo(f"{name}: {what} ({len(done)} in {out})", err=True)
-        write_records(out, [done[one] for one, _ in species if one in done])
+        order = {name: place for place, (name, _) in enumerate(species)}
+        write_records(out, sorted(done.values(), key=lambda one: order.get(one.name, len(order))))
     return [done[name] for name, _ in species]
 
 
