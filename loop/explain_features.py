@@ -101,14 +101,14 @@ def features_section(page: Page, subject: Subject, found: Importances) -> list[s
             for i in np.argsort(-shapley.importance)
         ],
         caption="Mean absolute contribution in mS/cm; 'one s.d. up': mean change of the prediction when the feature "
-        "alone goes up by one standard deviation of the data (identities: from average to own).",
+        "alone goes up by one standard deviation of the data (identities: from withheld to own).",
         folded="All features as a table",
     )
     if view.features_constant:
         page.text(
             f"Without influence because they do not vary here: {listed([f.name for f in view.features_constant])}."
         )
-    return [summary, *(f"  {_disagreement(one)}" for one in found.disagreements)]
+    return [summary, *(f"  {_disagreement(one, is_short=True)}" for one in found.disagreements)]
 
 
 def _sampling_error(shapley: Attribution) -> np.ndarray:
@@ -118,10 +118,12 @@ def _sampling_error(shapley: Attribution) -> np.ndarray:
     return error
 
 
-def _disagreement(one: Disagreement) -> str:
+def _disagreement(one: Disagreement, *, is_short: bool = False) -> str:
     text = f"{one.methods[0].capitalize()} and {one.methods[1]}: rank correlation {one.rank_correlation:.2f}"
     if not one.moved:
         return f"{text}; no feature moves by more than 3 ranks."
+    if is_short:
+        return f"{text}; {len(one.moved)} feature(s) differ by more than 3 ranks (named on the page)."
     moved = [f"{name} ({a} and {b})" for name, a, b in one.moved]
     return f"{text}; {len(moved)} feature(s) differ by more than 3 ranks: {listed(moved)}."
 
@@ -146,13 +148,12 @@ def identity_section(page: Page, subject: Subject, found: Importances) -> list[s
     if any(f.group.endswith("identity") for f in view.features_used):
         full = view.predictions(subject.rows).double().numpy()
         measured = subject.conductivities
-        zeroed = view.without_embeddings(subject.rows, how="zero").double().numpy()
-        averaged = view.without_embeddings(subject.rows, how="average").double().numpy()
-        errors = [np.abs(k - measured).mean() for k in (full, zeroed, averaged)]
+        zeroed = view.without_embeddings(subject.rows).double().numpy()
+        errors = [np.abs(k - measured).mean() for k in (full, zeroed)]
         lines.append(
-            f"With all embeddings set to zero the predictions move by {np.abs(zeroed - full).mean():.2f} mS/cm on "
-            f"average, and the error on the rows learned from grows from {errors[0]:.2f} to {errors[1]:.2f} mS/cm "
-            f"(with the average liquid's embeddings for all: {errors[2]:.2f} mS/cm)."
+            "With all embeddings set to zero (what the model takes for a species that it has never seen) the "
+            f"predictions move by {np.abs(zeroed - full).mean():.2f} mS/cm on average, and the error on the rows learned from "
+            f"grows from {errors[0]:.2f} to {errors[1]:.2f} mS/cm."
         )
         lines.append(_identity_verdict(descriptors, identity))
     else:

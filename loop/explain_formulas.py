@@ -81,13 +81,13 @@ def formulas_section(page: Page, results: Sequence[SymbolicResult], missing: Seq
                 [
                     str(f.complexity),
                     f"{f.training_rmse:.2f}",
-                    f"{f.held_out_mae:.2f}",
+                    f"{f.held_out_mae:.2f}" if f.held_out_mae < 1000 else f"{f.held_out_mae:.0e}",
                     *(f"{getattr(f.sanity, name):.0%}" for name in SANITY_WORDS),
-                    _typed(f.text),
+                    _typed(f.text) + ("  (chosen)" if f is shown else ""),
                 ]
                 for f in result.front_of(fold)
             ],
-            caption=f"{result.features.title}, front of fold {fold + 1} of {result.settings.n_folds}; percentages: "
+            caption=f"Front of fold {fold + 1} of {result.settings.n_folds} from {result.features.title}; percentages: "
             "mixtures for which it holds.",
         )
         symbols = {**result.features.composition, **result.features.conditions}
@@ -107,7 +107,7 @@ def _typed(formula: str) -> str:
 
 
 def _formula_words(result: SymbolicResult) -> str:
-    left_out = "".join(f" {n} rows could not be used ({reason})." for reason, n in result.left_out.items())
+    left_out = "".join(f" {n:,} rows could not be used ({reason})." for reason, n in result.left_out.items())
     text = (
         f"{result.features.title[0].upper()}{result.features.title[1:]}: {result.n_rows:,} rows, {result.n_groups} "
         f"formulation groups.{left_out} A constant has a held-out error of {result.constant_mae:.2f} mS/cm; the "

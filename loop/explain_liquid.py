@@ -130,7 +130,7 @@ def _contributions(page: Page, subject: Subject, liquid: Formulation) -> list[tu
     baseline = dict(zip(view.names, view.baseline.tolist(), strict=True))
     page.text(
         f"From the average liquid of what was learned ({baseline['concentration']:.2f} mol/kg, "
-        f"{baseline['temperature']:.0f} K, mean descriptors and embeddings: {start:.2f} mS/cm) to this one "
+        f"{baseline['temperature']:.0f} K, mean descriptors, embeddings withheld: {start:.2f} mS/cm) to this one "
         f"({end:.2f} mS/cm, before a campaign's own results are taken into account): Shapley values of the features, "
         "averaged over the orders in which they can be given their own value."
     )

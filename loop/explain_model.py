@@ -85,7 +85,7 @@ def _routes(page: Page, subject: Subject, report: RoutingReport, dominant: np.nd
         explain_plots.routing(report, dominant, T, m, subject.conductivities),
         description="Left: rows by concentration and temperature, coloured by route. Right: what routes tell.",
         caption="Right: mutual information of the dominant route with each label over the label's entropy; by chance: "
-        "each liquid with the routes of another.",
+        "each liquid with the routes of another. Left: at most 2,000 rows, at random.",
     )
     page.table(
         ["route", "load", "rows", "salts", "main solvents", "T / K", "mol/kg", "k / mS/cm"],

@@ -19,6 +19,8 @@ INK, GREY, UP, DOWN = "#22303c", "#8a8a8a", "#3b7ea1", "#d1603d"
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000", "#8a8a8a")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
 UNIT = "mS cm$^{-1}$"
+#: Rows drawn as points at most.
+MAX_POINTS = 2000
 
 
 def changes(found: Sequence[Change]) -> bytes:
@@ -157,27 +159,28 @@ def routing(report: RoutingReport, dominant: np.ndarray, T: np.ndarray, m: np.nd
         dominant: each row's route in the member shown.
     """
     figure, (left, right) = _figure(10.6, 4.8, columns=2)
-    tail = k > report.tail_above_mS_cm
+    drawn = np.zeros(len(k), dtype=bool)
+    drawn[np.random.default_rng(0).permutation(len(k))[:MAX_POINTS]] = True
     for place, route in enumerate(sorted(report.routes, key=lambda r: -r.n_rows)):
-        own = dominant == route.number
+        own = drawn & (dominant == route.number)
         if own.any():
-            style = {"color": COLOURS[place % 9], "marker": MARKERS[place % 9], "lw": 0}
-            left.scatter(m[own], T[own], s=13, alpha=0.7, label=f"route {route.number + 1} ({own.sum()})", **style)
-    left.scatter(
-        m[tail], T[tail], s=46, facecolors="none", edgecolors="black", lw=0.9,
-        label=f"above {report.tail_above_mS_cm:.3g} mS/cm",
-    )  # fmt: skip
+            style = {"color": COLOURS[place % 9], "marker": MARKERS[place % 9], "lw": 0, "s": 15, "alpha": 0.75}
+            left.scatter(m[own], T[own], label=f"route {route.number + 1} ({route.n_rows:,})", **style)
+    tail = drawn & (k > report.tail_above_mS_cm)
+    label = f"above {report.tail_above_mS_cm:.3g} mS/cm ({report.n_tail:,})"
+    left.scatter(m[tail], T[tail], s=42, facecolors="none", edgecolors="black", lw=0.8, label=label)
+    left.set_xlim(-0.05, 1.05 * np.quantile(m, 0.995))
     left.set(xlabel="salt / mol per kg of solvent", ylabel="temperature / K")
     left.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
     left.set_title(f"Dominant route, member {report.routes[0].member + 1}", fontsize=11, color=INK)
     places = np.arange(len(report.dependences))[::-1]
     right.barh(places, [100 * d.share for d in report.dependences], color=UP, height=0.6, label="found")
-    right.scatter([100 * d.by_chance for d in report.dependences], places, marker="|", s=260, lw=2.2, color=DOWN,
-                  zorder=3, label="by chance")  # fmt: skip
+    chance = [100 * d.by_chance for d in report.dependences]
+    right.scatter(chance, places, marker="|", s=260, lw=2.2, color=DOWN, zorder=3, label="by chance")
     right.set_yticks(places, [d.label for d in report.dependences])
     right.set_xlim(0, max(10, min(100, 115 * max(d.share for d in report.dependences))))
     right.set_xlabel("what the route tells of it / % (mean of the members)")
-    right.legend(fontsize=8, frameon=False, loc="lower right")
+    right.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     right.set_title("What the routes follow", fontsize=11, color=INK)
     return _png(figure, left, right)
 

@@ -2,8 +2,8 @@
 
 The network reads rows of amounts by species and looks the species' descriptors up in its own tables. Here each row has
 the descriptors of its salt, the share-averaged descriptors of its solvents, concentration and temperature as inputs,
-and one more input for what descriptors do not say: the learned embedding of a species, between 0 (that of the average
-liquid) and 1 (its own).
+and one more input for what descriptors do not say: the learned embedding of its species, between 0 (withheld, as for a
+species that was never measured) and 1 (its own).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES
+from saltloop.surrogates import descriptors
 from saltloop.surrogates.encoding import FormulationEncoder
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
@@ -32,7 +32,7 @@ class Feature:
     name: str
     group: Group
     unit: str
-    """``scaled``: a descriptor divided by its largest absolute value over the species, as the network reads it."""
+    """``scaled``: a descriptor as the network reads it, on a scale common to the species."""
 
 
 class FeatureView:
@@ -49,30 +49,20 @@ class FeatureView:
         """``reference``: encoded rows (n x dim) whose mean features are the average liquid's.
 
         Raises:
-            ValueError: no row with salt, or descriptor tables that do not fit ``DESCRIPTOR_NAMES``.
+            ValueError: no row with salt, or descriptor tables of a width that has no names.
         """
         self.network = network
         self._encoder = encoder
         self._salts, self._solvents = encoder.salt_slice, encoder.solvent_slice
         buffers, parameters = dict(network.named_buffers()), dict(network.named_parameters())
         self._tables = [buffers[f"{pool}.descriptors"].float() for pool in POOLS]
-        for pool, table in zip(POOLS, self._tables, strict=True):
-            if table.shape[-1] != len(DESCRIPTOR_NAMES):
-                raise ValueError(
-                    f"The network's {pool} has {table.shape[-1]} descriptors, DESCRIPTOR_NAMES {len(DESCRIPTOR_NAMES)} "
-                    "names; the weights are of another version of saltloop: train again."
-                )
+        self._names = [descriptor_names(table.shape[-1]) for table in self._tables]
         found = [parameters.get(f"{pool}.embedding") for pool in POOLS]
         self._embeddings = [e if e is not None and e.shape[-1] else None for e in found]
         reference = reference.float()
         reference = reference[reference[:, self._salts].sum(-1) > 0]
         if not len(reference):
             raise ValueError("No row holds a salt; attribution needs rows with salt and solvent.")
-        shares = [self._salt_shares(reference), reference[:, self._solvents]]
-        self._mean_embeddings = [
-            None if e is None else (share.mean(0) @ e).unsqueeze(-2)
-            for e, share in zip(self._embeddings, shares, strict=True)
-        ]
         self.all_features = self._feature_list()
         everything = self._all(reference)
         spread = everything.std(0, correction=0)
@@ -108,12 +98,10 @@ class FeatureView:
             predicted: Tensor = self.network(X.float()).mean(0)
         return predicted
 
-    def without_embeddings(self, X: Tensor, *, how: Literal["zero", "average"]) -> Tensor:
-        """Predictions (mS/cm), n, with all learned embeddings set to zero, or to the average liquid's."""
-        replaced = {}
-        for pool, own, mean in zip(POOLS, self._embeddings, self._mean_embeddings, strict=True):
-            if own is not None and mean is not None:
-                replaced[f"{pool}.embedding"] = torch.zeros_like(own) if how == "zero" else mean.expand_as(own)
+    def without_embeddings(self, X: Tensor) -> Tensor:
+        """Predictions (mS/cm), n, with all learned embeddings withheld."""
+        embeddings = zip(POOLS, self._embeddings, strict=True)
+        replaced = {f"{pool}.embedding": torch.zeros_like(own) for pool, own in embeddings if own is not None}
         with torch.no_grad():
             predicted: Tensor = functional_call(self.network, replaced, (X.float(),)).mean(0)
         return predicted
@@ -122,15 +110,14 @@ class FeatureView:
         values = self._all(x.unsqueeze(0)).squeeze(0)
         shift = torch.zeros_like(values).index_copy(0, self._kept, z - values[self._kept])
         wanted = values + shift
-        d = len(DESCRIPTOR_NAMES)
+        d, gate = len(self._names[0]), sum(map(len, self._names))
         replaced: dict[str, Tensor] = {
             "salt_pool.descriptors": self._tables[0] + shift[:d],
-            "solvent_pool.descriptors": self._tables[1] + shift[d : 2 * d],
+            "solvent_pool.descriptors": self._tables[1] + shift[d:gate],
         }
-        gate = 2 * d
-        for pool, own, mean in zip(POOLS, self._embeddings, self._mean_embeddings, strict=True):
-            if own is not None and mean is not None:
-                replaced[f"{pool}.embedding"] = mean + wanted[gate] * (own - mean)
+        for pool, own in zip(POOLS, self._embeddings, strict=True):
+            if own is not None:
+                replaced[f"{pool}.embedding"] = wanted[gate] * own
                 gate += 1
         molality, temperature = wanted[-2], wanted[-1]
         salts = x[self._salts] * (molality / x[self._salts].sum().clamp_min(1e-6))
@@ -139,7 +126,7 @@ class FeatureView:
         return predicted.mean(0).squeeze(-1)
 
     def _all(self, X: Tensor) -> Tensor:
-        """Every feature of rows, n x (2 d + identities + 2)."""
+        """Every feature of rows, n x (descriptors + identities + 2)."""
         n_gates = sum(e is not None for e in self._embeddings)
         molality = X[:, self._salts].sum(-1, keepdim=True)
         salt = self._salt_shares(X) @ self._tables[0]
@@ -152,11 +139,27 @@ class FeatureView:
         return salts / salts.sum(-1, keepdim=True).clamp_min(1e-6)
 
     def _feature_list(self) -> tuple[Feature, ...]:
-        features = [Feature(f"salt {name}", "salt descriptors", "scaled") for name in DESCRIPTOR_NAMES]
-        features += [Feature(f"solvent {name}", "solvent descriptors", "scaled") for name in DESCRIPTOR_NAMES]
+        features = [Feature(f"salt {name}", "salt descriptors", "scaled") for name in self._names[0]]
+        features += [Feature(f"solvent {name}", "solvent descriptors", "scaled") for name in self._names[1]]
         identities: Sequence[Group] = ("salt identity", "solvent identity")
         for name, embedding in zip(identities, self._embeddings, strict=True):
             if embedding is not None:
                 features.append(Feature(f"{name} (learned)", name, "0 to 1"))
         features += [Feature("concentration", "conditions", "mol/kg"), Feature("temperature", "conditions", "K")]
         return tuple(features)
+
+
+def descriptor_names(width: int) -> tuple[str, ...]:
+    """Names of the columns of a descriptor table of that width.
+
+    Raises:
+        ValueError: no table of saltloop's has that many columns.
+    """
+    tables = [descriptors.DESCRIPTOR_NAMES, getattr(descriptors, "SCAN_NAMES", ())]
+    for names in tables:
+        if len(names) == width:
+            return tuple(names)
+    raise ValueError(
+        f"The network reads {width} descriptors of a species, this saltloop knows tables of "
+        f"{' or '.join(str(len(names)) for names in tables if names)}; train again."
+    )

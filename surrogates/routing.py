@@ -149,7 +149,8 @@ def verdict(report: RoutingReport) -> str:
     others = [d for d in report.dependences[1:] if d.label != "conductivity"]
     strongest = max(others, key=lambda d: d.share - d.by_chance)
     beside = (
-        f"The routes follow {strongest.label} most ({strongest.share:.0%} of it, {strongest.by_chance:.0%} by chance)"
+        f"Of composition and conditions, the routes follow {strongest.label} most ({strongest.share:.0%} of it, "
+        f"{strongest.by_chance:.0%} by chance)"
     )
     if gain >= PARTLY:
         return f"In part: {figures}. {beside}."

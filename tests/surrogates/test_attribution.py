@@ -12,9 +12,12 @@ from saltloop.surrogates.attribution import (
     shapley_values,
     variance_shares,
 )
-from saltloop.surrogates.feature_view import FeatureView
+from saltloop.surrogates.feature_view import FeatureView, descriptor_names
 from saltloop.surrogates.sensitivity import sensitivities
+from saltloop.surrogates.settings import SurrogateSettings
+from saltloop.surrogates.surrogate import MFNetSurrogate
 
+SALTS, SOLVENTS = ("LiPF6", "LiTFSI", "LiBF4"), ("EC", "PC", "DMC", "EMC", "FEC")
 WEIGHTS = torch.tensor([2.0, -1.0, 0.5, 0.0])
 LIQUID = Formulation.parse("1.0 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K")
 
@@ -148,9 +151,24 @@ def test_without_identity_two_salts_differ_only_by_descriptors(view):
     assert len(gates) == 2
     Z = function.features(rows)
     Z[:, gates] = 0
+    torch.testing.assert_close(function(Z, rows), function.without_embeddings(rows), atol=1e-4, rtol=1e-4)
+
+
+def test_scan_s_network_has_descriptors_and_no_identity(book, literature):
+    settings = SurrogateSettings(preset="scan", n_members=2, epochs=2)
+    surrogate = MFNetSurrogate(settings, book, SALTS, SOLVENTS)
+    surrogate.fit(literature, seed=0)
+    rows = surrogate.encoder.encode([m.formulation for m in literature if m.formulation.molality]).float()[:40]
+    function = FeatureView(surrogate.model().network, surrogate.encoder, rows)
+    assert not [feature for feature in function.features_used if feature.group.endswith("identity")]
     torch.testing.assert_close(
-        function(Z, rows), function.without_embeddings(rows, how="average"), atol=1e-4, rtol=1e-4
+        function(function.features(rows), rows), function.predictions(rows), atol=1e-4, rtol=1e-4
     )
+
+
+def test_a_table_of_unknown_width_is_refused():
+    with pytest.raises(ValueError, match="reads 3 descriptors of a species"):
+        descriptor_names(3)
 
 
 def test_attributions_of_the_network_are_complete(view):
