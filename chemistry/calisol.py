@@ -1,18 +1,19 @@
 """CALiSol-23 (de Blasio et al. 2024, doi 10.1038/s41597-024-03575-8): loaded, cleaned, with a note on every odd row.
 
-The file is not part of saltloop; ``saltloop data fetch calisol23`` gets it (CC BY 4.0).
+The file is not part of saltloop; ``saltloop data fetch calisol23`` gets it (CC BY 4.0). What the audit decided about
+its rows is (``tables/calisol23_verdicts.csv``, written by ``saltloop data audit calisol23 --write-verdicts``).
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .audit_verdicts import CHECKS, Finding, calisol_verdicts
 from .dataset import Dataset, RowNote
-from .density import salt_volume_L_per_mol
 from .errors import DataError, FormulationError, UnknownSpeciesError
 from .formulation import Formulation
 from .measurement import Measurement
@@ -28,46 +29,60 @@ SMALLEST_CONDUCTIVITY_mS_cm = 1e-9
 """What is below is zero but for rounding."""
 SMALLEST_UNCERTAINTY_mS_cm = 0.03
 """Digitised figures and instruments do not resolve less: 27 rows lie below zero, down to -0.17."""
-QUESTIONABLE_RELATIVE_UNCERTAINTY = 1.0
-"""For a paper whose values are off by several times."""
-
-LARGEST_SALT_VOLUME = 0.5
-"""Share of a litre; above it the 30 % error of a salt's estimated volume leaves little of the molality."""
-
-ODD_PAPERS = {
-    "10.1007/s10008-002-0300-9": "values of this paper are 50 to 100 times below those of other papers",
-    "10.1016/S0378-7753(01)00697-8": "values of this paper are 6 to 10 times below those of other papers",
-}
-MIXED_ISOTHERMS = {"10.1021/je0498863": "some points of this paper do not belong to the isotherm they stand in"}
-MIXED_RELATIVE_UNCERTAINTY = 0.15
 
 
 @dataclass
 class _Reader:
     """Rows of one file on their way to measurements, and what was done to them."""
 
-    book: SpeciesBook
+    clean: bool
+    verdicts: Mapping[int, tuple[Finding, ...]]
+    book: SpeciesBook = field(default_factory=SpeciesBook.builtin)
     notes: list[RowNote] = field(default_factory=list)
-    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def note(self, line: int, action: str, reason: str) -> None:
         self.notes.append(RowNote.model_validate({"row": line, "action": action, "reason": reason}))
 
 
-def load_calisol(path: Path | None = None, *, clean: bool = True) -> Dataset:
+def load_calisol(path: Path | None = None, *, clean: bool = True, verdicts: bool = True) -> Dataset:
     """CALiSol-23 from a copy, the cache or ``SALTLOOP_DATA``.
 
-    ``clean=True`` drops rows without a conductivity, with one at or below zero, and with a negative concentration,
-    and says so row by row. ``clean=False`` gives all 13,302 rows that have a conductivity, in file order, negative
-    ones set to 0, as the SCAN paper used them. Both merge aliases and let fractions that sum to 0.99 sum to 1.
+    ``clean=True`` drops rows without a conductivity, with one at or below zero, and with a negative concentration.
+    ``verdicts=True`` also applies the audit: excluded rows are dropped, downweighted ones have a larger standard
+    uncertainty, corrected ones are corrected; every note of the audit becomes a note. ``verdicts=False`` takes every
+    row at 4 %, at least 0.03 mS/cm.
+
+    ``clean=False`` gives all 13,302 rows that have a conductivity, in file order, negative ones set to 0 and no
+    verdict applied, as the SCAN paper used them. All merge aliases and let fractions that sum to 0.99 sum to 1.
 
     Raises:
-        DataError: the file is absent (with the command that fetches it) or is not CALiSol-23.
+        DataError: the file is absent (with the command that fetches it), is not CALiSol-23, or is a changed copy to
+            whose line numbers the verdicts do not apply.
     """
     source = _found(path)
-    reader = _Reader(SpeciesBook.builtin())
-    measurements = tuple(_measurements(source, reader, clean))
-    return Dataset(name="calisol23", measurements=measurements, notes=tuple(reader.notes))
+    applied = clean and verdicts
+    reader = _Reader(clean, calisol_verdicts() if applied else {})
+    measurements = tuple(_measurements(source, reader))
+    if applied:
+        check_version(source)
+    if not clean:
+        name, treatment = (
+            "calisol23:unaltered",
+            "as published, no verdict of the audit applied; negative values set to 0",
+        )
+    elif applied:
+        name, treatment = "calisol23", "the audit's verdicts applied (calisol23:unaltered is without them)"
+    else:
+        name, treatment = "calisol23", "no verdict of the audit applied; rows that cannot be measurements dropped"
+    return Dataset(name=name, measurements=measurements, notes=tuple(reader.notes), treatment=treatment)
+
+
+def standard_uncertainty(conductivity_mS_cm: float, relative: float = RELATIVE_UNCERTAINTY) -> float:
+    """The uncertainty we assume for a row, mS/cm: 4 % unless the audit says otherwise, at least 0.03 mS/cm.
+
+    The data set states none.
+    """
+    return max(relative * abs(conductivity_mS_cm), SMALLEST_UNCERTAINTY_mS_cm)
 
 
 def _found(path: Path | None) -> Path:
@@ -80,7 +95,23 @@ def _found(path: Path | None) -> Path:
     return path
 
 
-def _measurements(path: Path, reader: _Reader, clean: bool) -> Iterator[Measurement]:
+def check_version(path: Path) -> None:
+    """Refuse a file that is not the published one: the verdicts go by line number.
+
+    Raises:
+        DataError: its SHA-256 is another.
+    """
+    from .fetch import CALISOL23, sha256_of
+
+    digest = sha256_of(path)
+    if digest != CALISOL23.sha256:
+        raise DataError(
+            f"{path} is a changed copy of CALiSol-23 (SHA-256 {digest[:12]}…, not {CALISOL23.sha256[:12]}…): the audit's "
+            "verdicts go by line number and may not fit. Use the published file, or load it with verdicts=False."
+        )
+
+
+def _measurements(path: Path, reader: _Reader) -> Iterator[Measurement]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             rows = csv.DictReader(file)
@@ -90,44 +121,42 @@ def _measurements(path: Path, reader: _Reader, clean: bool) -> Iterator[Measurem
                 raise DataError(f"{path} is not CALiSol-23: it has no column {', '.join(missing)}.")
             solvents = [name for name in header if name not in COLUMNS]
             for line, row in enumerate(rows, start=2):
-                if measurement := _measurement(line, row, solvents, reader, clean):
+                if measurement := _measurement(line, row, solvents, reader):
                     yield measurement
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{path} is not CALiSol-23: it is not a CSV text file ({error}).") from error
 
 
-def _measurement(
-    line: int, row: dict[str, str], solvents: list[str], reader: _Reader, clean: bool
-) -> Measurement | None:
+def _measurement(line: int, row: dict[str, str], solvents: list[str], reader: _Reader) -> Measurement | None:
     if row["k"].strip().casefold() in ("", "nan"):
         reader.note(line, "dropped", "no conductivity")
         return None
+    found = reader.verdicts.get(line, ())
+    row = row | {column: value for one in found for column, value in one.corrected.items()}
     try:
         conductivity = _finite(row["k"])
         concentration = _finite(row["c"])
-        temperature_K = _finite(row["T"])
         shares = {name: _finite(row[name]) for name in solvents if row[name] not in ("0", "0.0", "")}
+        temperature_K = _finite(row["T"])
         unit, basis = CONCENTRATION_UNITS[row["c units"]], BASES[row["solvent ratio type"]]
     except (TypeError, ValueError, KeyError) as error:
         raise DataError(f"Line {line} is not a row of CALiSol-23 ({error}); fetch the file again.") from error
-    if clean and conductivity < SMALLEST_CONDUCTIVITY_mS_cm:
-        reader.note(line, "dropped", "conductivity at or below zero")
+    if reader.clean and (why := _impossible(conductivity, concentration)):
+        reader.note(line, "dropped", why)
         return None
-    if clean and concentration < 0:
-        reader.note(line, "dropped", "negative concentration")
+    if _excluded(line, found, reader):
         return None
     if conductivity < 0 or concentration < 0:
         reader.note(line, "corrected", "negative value set to 0")
-    salt = row["salt"]
     total = math.fsum(shares.values())
     if abs(total - 1.0) > 1e-3:
         reader.note(line, "corrected", f"solvent fractions sum to {total:.2f}; scaled to 1")
         if abs(total - 1.0) > 0.02:
             raise DataError(f"Line {line}: solvent fractions sum to {total:.4g}, not 1.")
     try:
-        _note_name(line, salt, reader)
+        _note_name(line, row["salt"], reader)
         formulation = Formulation.create(
-            {salt: max(concentration, 0.0)},
+            {row["salt"]: max(concentration, 0.0)},
             {name: share / total for name, share in shares.items()},
             concentration_unit=unit,  # type: ignore[arg-type]
             basis=basis,  # type: ignore[arg-type]
@@ -136,29 +165,38 @@ def _measurement(
         )
     except (FormulationError, UnknownSpeciesError) as error:
         raise DataError(f"Line {line} of CALiSol-23: {error}") from error
-    _note_oddities(line, row["doi"], formulation, reader)
+    wider = max((one.relative_uncertainty or 0.0 for one in found), default=0.0)
     return Measurement(
         formulation=formulation,
         value=max(conductivity, 0.0),
         unit="mS/cm",
-        standard_uncertainty=standard_uncertainty(conductivity, row["doi"]),
+        standard_uncertainty=standard_uncertainty(conductivity, max(RELATIVE_UNCERTAINTY, wider)),
         source="experiment",
         reference=row["doi"],
         external_id=f"calisol23:{line}",
     )
 
 
-def standard_uncertainty(conductivity_mS_cm: float, doi: str) -> float:
-    """The uncertainty we assume for a row, mS/cm: 4 %, at least 0.03 mS/cm, wider for three papers.
+def _impossible(conductivity: float, concentration: float) -> str:
+    if conductivity < SMALLEST_CONDUCTIVITY_mS_cm:
+        return "conductivity at or below zero"
+    return "negative concentration" if concentration < 0 else ""
 
-    The data set states none. 15 % for the paper with mixed isotherms; for the two papers whose values are off by
-    several times, the value itself or 5 mS/cm, whichever is more, so that they hardly weigh.
-    """
-    value = abs(conductivity_mS_cm)
-    if doi in ODD_PAPERS:
-        return max(QUESTIONABLE_RELATIVE_UNCERTAINTY * value, 5.0)
-    relative = MIXED_RELATIVE_UNCERTAINTY if doi in MIXED_ISOTHERMS else RELATIVE_UNCERTAINTY
-    return max(relative * value, SMALLEST_UNCERTAINTY_mS_cm)
+
+_ACTIONS = {"downweight": "downweighted", "correct": "corrected", "note": "kept"}
+_NOTED_BY_THE_READER = ("two_names", "fractions")
+
+
+def _excluded(line: int, found: tuple[Finding, ...], reader: _Reader) -> bool:
+    """Whether the audit excludes the row; notes what it says about it."""
+    excluding = [one for one in found if one.verdict == "exclude"]
+    for one in excluding[:1]:
+        reader.note(line, "dropped", CHECKS[one.check])
+    if not excluding:
+        for one in found:
+            if one.check not in _NOTED_BY_THE_READER:
+                reader.note(line, _ACTIONS[one.verdict], CHECKS[one.check])
+    return bool(excluding)
 
 
 def _finite(text: str) -> float:
@@ -172,18 +210,3 @@ def _note_name(line: int, salt: str, reader: _Reader) -> None:
     name = reader.book.salt(salt).name
     if salt != name:
         reader.note(line, "corrected", f"salt {salt!r} is {name!r}")
-
-
-def _note_oddities(line: int, doi: str, formulation: Formulation, reader: _Reader) -> None:
-    if why := ODD_PAPERS.get(doi) or MIXED_ISOTHERMS.get(doi):
-        reader.note(line, "kept", why)
-    if not formulation.salts:
-        reader.note(line, "kept", "no salt: the conductivity is that of the solvent and its impurities")
-    if formulation.concentration_unit == "mol/L":
-        filled = sum(c * salt_volume_L_per_mol(salt) for salt, c in formulation.salts)
-        if filled > LARGEST_SALT_VOLUME:
-            reader.note(line, "kept", "the salt fills more than half of the volume: its molality is hardly known")
-    first, first_doi = reader.seen.setdefault(formulation.formulation_id, (line, doi))
-    if first != line:
-        whose = "the same paper" if first_doi == doi else f"{first_doi}"
-        reader.note(line, "kept", f"a replicate: {whose} has this liquid in an earlier row")

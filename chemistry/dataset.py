@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BUILTIN_DATASETS = {
     "literature": "measured conductivities from published correlations and tables, part of saltloop",
-    "calisol23": "CALiSol-23, 13,302 conductivities from 27 papers (CC BY 4.0), fetched once",
+    "calisol23": "CALiSol-23, 13,302 conductivities from 27 papers (CC BY 4.0), fetched once; with the verdicts of "
+    "`saltloop data audit calisol23`, or as published: calisol23:unaltered",
 }
 
 
@@ -29,8 +30,8 @@ class RowNote(BaseModel):
 
     row: int
     """Line in the source file; the header is line 1."""
-    action: Literal["dropped", "corrected", "kept"]
-    """``kept``: taken as it stands although something about it is odd."""
+    action: Literal["dropped", "corrected", "downweighted", "kept"]
+    """``kept``: taken as it stands although something about it is odd; ``downweighted``: with a wider uncertainty."""
     reason: str
 
 
@@ -42,6 +43,8 @@ class Dataset(BaseModel):
     name: str
     measurements: tuple[Measurement, ...]
     notes: tuple[RowNote, ...] = ()
+    treatment: str = ""
+    """What was done to the source as a whole, where there is a choice: the audit's verdicts applied or not."""
 
     def __len__(self) -> int:
         return len(self.measurements)
@@ -66,6 +69,8 @@ class Dataset(BaseModel):
 def load_dataset(name_or_path: str | Path, species: SpeciesBook | None = None) -> Dataset:
     """``literature``, ``calisol23`` (once fetched), or a CSV file of measurements as ``docs/data.md`` describes it.
 
+    ``calisol23`` comes with the audit's verdicts applied, ``calisol23:unaltered`` as its 13,302 published rows.
+
     Raises:
         DataError: no such data set or file, or one that has not been fetched yet; says how to get it.
     """
@@ -74,13 +79,13 @@ def load_dataset(name_or_path: str | Path, species: SpeciesBook | None = None) -
         from .literature import load_literature
 
         return load_literature()
-    if name == "calisol23":
+    if name in ("calisol23", "calisol23:unaltered"):
         from .calisol import load_calisol
 
-        return load_calisol()
+        return load_calisol(clean=name == "calisol23")
     path = Path(name_or_path)
     if not path.is_file():
-        known = ", ".join(repr(one) for one in BUILTIN_DATASETS)
+        known = ", ".join(repr(one) for one in (*BUILTIN_DATASETS, "calisol23:unaltered"))
         raise DataError(f"{name!r} is neither a data set ({known}) nor a file in {os.getcwd()}; check the name.")
     from .results_csv import read_measurements_csv
 

@@ -28,6 +28,7 @@ def summarise(dataset: Dataset) -> dict[str, Any]:
     conductivities = conductivities_mS_cm(rows)
     return {
         "name": dataset.name,
+        "treatment": dataset.treatment,
         "n_measurements": len(rows),
         "n_formulations": len({one.formulation.formulation_id for one in rows}),
         "n_salt_and_solvent_sets": len({_composition(one) for one in rows}),
@@ -58,6 +59,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     lines = [
         f"{summary['name']}: {summary['n_measurements']:,} measurements of {summary['n_formulations']:,} formulations "
         f"({summary['n_salt_and_solvent_sets']:,} salt and solvent combinations)",
+        *([f"treatment    {summary['treatment']}"] if summary["treatment"] else []),
         f"temperature  {temperature['min']:.1f} to {temperature['max']:.1f} K",
         f"salt         {molality['min']:.3g} to {molality['max']:.3g} mol/kg of solvent",
     ]

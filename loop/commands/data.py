@@ -1,4 +1,4 @@
-"""``saltloop data``: data sets fetched, listed and described, and the species there are."""
+"""``saltloop data``: data sets fetched, listed, described and audited, and the species there are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Data sets: fetch, list, describe; and the species saltloop knows."""
+    """Data sets: fetch, list, describe, audit; and the species saltloop knows."""
 
 
 data.add_command(descriptors)
@@ -77,7 +77,7 @@ def list_datasets(as_json: bool) -> None:
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write coverage plots to this PNG.")
 @json_option
 def describe(name: str, plot: Path | None, as_json: bool) -> None:
-    """What a data set holds. NAME is literature, calisol23, or a CSV file of your own."""
+    """What a data set holds. NAME is literature, calisol23, calisol23:unaltered, or a CSV file of your own."""
     from saltloop.chemistry import load_dataset
     from saltloop.chemistry.describe import summary_text
 
@@ -93,6 +93,46 @@ def describe(name: str, plot: Path | None, as_json: bool) -> None:
     click.echo(summary_text(summary))
     if plot is not None:
         click.echo(f"\nplots: {plot}")
+
+
+@data.command()
+@click.argument("name", type=click.Choice(["calisol23"]))
+@click.option("--from", "from_file", type=click.Path(path_type=Path), help="A copy at hand instead of the fetched one.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write every finding to this CSV file.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write the evidence as plots to this PNG."
+)
+@click.option("--write-verdicts", is_flag=True, help="Replace the table of verdicts in the package (for developers).")
+@json_option
+def audit(
+    name: str, from_file: Path | None, out: Path | None, plot: Path | None, write_verdicts: bool, as_json: bool
+) -> None:
+    """Find what is wrong or odd in the data set NAME, row by row, with the evidence; takes half a minute."""
+    from saltloop.chemistry.audit import audit_calisol, audit_text
+    from saltloop.chemistry.audit_verdicts import write_table
+    from saltloop.chemistry.calisol import check_version
+    from saltloop.chemistry.fetch import REMOTE_FILES, local_copy
+
+    path = from_file or local_copy(REMOTE_FILES[name])
+    if write_verdicts:
+        check_version(path)
+    result = audit_calisol(path)
+    summary = result.summary()
+    if out is not None:
+        summary["findings"] = str(write_table(result.findings, out))
+    if plot is not None:
+        from saltloop.chemistry.audit_plot import plot_audit
+
+        summary["plot"] = str(plot_audit(result, plot))
+    if write_verdicts:
+        summary["verdicts"] = str(write_table(result.findings))
+    if as_json:
+        print_json(summary)
+        return
+    click.echo(audit_text(summary))
+    hint = "" if out else "\nrow by row: saltloop data audit calisol23 --out findings.csv"
+    written = [f"{key}: {summary[key]}" for key in ("findings", "plot", "verdicts") if key in summary]
+    click.echo("\n".join([hint, *written]).rstrip())
 
 
 @data.command()

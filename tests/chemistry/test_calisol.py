@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from saltloop.chemistry import DataError, Dataset, load_calisol, load_dataset
+from saltloop.chemistry.audit_verdicts import Finding
 from saltloop.chemistry.calisol import COLUMNS, standard_uncertainty
+
+load = partial(load_calisol, verdicts=False)
 
 HEADER = [*COLUMNS, "EC", "DMC", "DEC", "g-Butyrolactone"]
 GOOD = {"doi": "10.1/a", "k": "5.0", "T": "298.15", "c": "1.0", "salt": "LiPF6", "c units": "mol/kg"} | {
@@ -39,7 +43,7 @@ def notes(dataset: Dataset) -> list[tuple[int, str]]:
 
 
 def test_a_good_row_is_taken_as_it_stands(write: Write) -> None:
-    dataset = load_calisol(write({}))
+    dataset = load(write({}))
     (one,) = dataset.measurements
     assert one.formulation.text() == "1 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
     assert (one.value, one.unit, one.source, one.reference) == (5.0, "mS/cm", "experiment", "10.1/a")
@@ -47,7 +51,7 @@ def test_a_good_row_is_taken_as_it_stands(write: Write) -> None:
 
 
 def test_a_row_without_conductivity_is_dropped_and_reported(write: Write) -> None:
-    dataset = load_calisol(write({}, {"k": ""}))
+    dataset = load(write({}, {"k": ""}))
     assert len(dataset) == 1
     assert [note.model_dump() for note in dataset.notes] == [
         {"row": 3, "action": "dropped", "reason": "no conductivity"}
@@ -57,65 +61,95 @@ def test_a_row_without_conductivity_is_dropped_and_reported(write: Write) -> Non
 @pytest.mark.parametrize("change", [{"k": "-0.1"}, {"k": "0"}, {"k": "1e-16"}, {"c": "-0.005"}])
 def test_what_cannot_be_is_dropped_when_clean_and_set_to_zero_when_not(write: Write, change: dict[str, str]) -> None:
     path = write({}, {**change, "doi": "10.1/b"})
-    assert notes(load_calisol(path)) == [(3, "dropped")]
-    one = load_calisol(path, clean=False).measurements[1]
+    assert notes(load(path)) == [(3, "dropped")]
+    one = load(path, clean=False).measurements[1]
     assert one.value >= 0
     assert sum(one.formulation.molality.values()) >= 0
 
 
 @pytest.mark.parametrize(("written", "name"), [("LiN(CF3SO2)2", "LiTFSI"), (" LiBPFPB", "LiBPFPB")])
 def test_a_salts_other_name_is_merged_and_reported(write: Write, written: str, name: str) -> None:
-    dataset = load_calisol(write({"salt": written}))
+    dataset = load(write({"salt": written}))
     assert list(dataset.measurements[0].formulation.molality) == [name]
     assert dataset.notes[0].reason == f"salt {written!r} is {name!r}"
 
 
 def test_fractions_of_a_third_are_scaled_and_reported(write: Write) -> None:
-    dataset = load_calisol(write({"EC": "0.33", "DMC": "0.33", "DEC": "0.33"}))
+    dataset = load(write({"EC": "0.33", "DMC": "0.33", "DEC": "0.33"}))
     assert dataset.measurements[0].formulation.mass_fractions["DEC"] == pytest.approx(1 / 3)
     assert dataset.notes[0].reason == "solvent fractions sum to 0.99; scaled to 1"
 
 
-def test_a_replicate_is_kept_and_reported(write: Write) -> None:
-    dataset = load_calisol(write({}, {"k": "5.1"}, {"k": "4.9", "doi": "10.1/b"}))
-    assert len(dataset) == 3
-    assert notes(dataset) == [(3, "kept"), (4, "kept")]
-    assert "the same paper" in dataset.notes[0].reason
-    assert "10.1/a" in dataset.notes[1].reason
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the audit have said something about rows of a small file, whose checksum is not asked for."""
+
+    def _judged(*found: Finding) -> None:
+        verdicts = {one.row: tuple(other for other in found if other.row == one.row) for one in found}
+        monkeypatch.setattr("saltloop.chemistry.calisol.calisol_verdicts", lambda: verdicts)
+        monkeypatch.setattr("saltloop.chemistry.calisol.check_version", lambda path: None)
+
+    return _judged
 
 
-def test_a_paper_that_is_off_by_several_times_is_kept_flagged_and_hardly_weighs(write: Write) -> None:
-    dataset = load_calisol(write({"doi": "10.1007/s10008-002-0300-9", "k": "0.16"}))
-    assert notes(dataset) == [(2, "kept")]
-    assert dataset.measurements[0].standard_uncertainty == 5.0
+def finding(row: int, verdict: str, check: str = "off_isotherm", **more: object) -> Finding:
+    return Finding.model_validate({"row": row, "check": check, "verdict": verdict, "evidence": "so it is", **more})
 
 
-def test_a_molarity_that_leaves_the_molality_hardly_known_is_flagged(write: Write) -> None:
-    dataset = load_calisol(write({"salt": "LiBPFPB", "c": "2.0", "c units": "mol/l"}))
-    assert notes(dataset) == [(2, "kept")]
-    assert "its molality is hardly known" in dataset.notes[0].reason
+def test_a_row_that_the_audit_excludes_is_dropped_and_reported(write: Write, judged: Callable[..., None]) -> None:
+    judged(finding(3, "exclude"))
+    path = write({}, {"k": "0.1"})
+    dataset = load_calisol(path)
+    assert [one.value for one in dataset.measurements] == [5.0]
+    assert [note.model_dump() for note in dataset.notes] == [
+        {"row": 3, "action": "dropped", "reason": "does not belong to the isotherm it stands in"}
+    ]
+    assert len(load(path)) == len(load_calisol(path, clean=False)) == 2
+
+
+def test_a_row_that_the_audit_doubts_has_the_larger_uncertainty(write: Write, judged: Callable[..., None]) -> None:
+    judged(finding(2, "downweight", relative_uncertainty=0.5), finding(2, "downweight", relative_uncertainty=0.2))
+    path = write({})
+    dataset = load_calisol(path)
+    assert dataset.measurements[0].standard_uncertainty == pytest.approx(2.5)
+    assert notes(dataset)[0] == (2, "downweighted")
+    assert load(path).measurements[0].standard_uncertainty == pytest.approx(0.2)
+
+
+def test_a_row_that_the_audit_corrects_is_corrected(write: Write, judged: Callable[..., None]) -> None:
+    judged(finding(2, "correct", "other_salt", corrected={"salt": "LiBF4"}))
+    path = write({})
+    dataset = load_calisol(path)
+    assert list(dataset.measurements[0].formulation.molality) == ["LiBF4"]
+    assert notes(dataset) == [(2, "corrected")]
+    assert list(load(path).measurements[0].formulation.molality) == ["LiPF6"]
+
+
+def test_a_changed_copy_is_refused_since_verdicts_go_by_line(write: Write) -> None:
+    with pytest.raises(DataError, match=r"small\.csv is a changed copy of CALiSol-23 .*verdicts=False"):
+        load_calisol(write({}))
 
 
 def test_uncertainties_are_4_percent_with_a_floor() -> None:
-    assert standard_uncertainty(10.0, "10.1/a") == pytest.approx(0.4)
-    assert standard_uncertainty(0.1, "10.1/a") == pytest.approx(0.03)
-    assert standard_uncertainty(4.0, "10.1021/je0498863") == pytest.approx(0.6)
+    assert standard_uncertainty(10.0) == pytest.approx(0.4)
+    assert standard_uncertainty(0.1) == pytest.approx(0.03)
+    assert standard_uncertainty(4.0, 0.15) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("change", [{"T": "warm"}, {"c units": "M"}, {"salt": "LiXYZ"}, {"EC": "nan"}, {"EC": "0.3"}])
 def test_a_row_that_is_not_calisol_is_an_error_that_names_its_line(write: Write, change: dict[str, str]) -> None:
     with pytest.raises(DataError, match="Line 3"):
-        load_calisol(write({}, change))
+        load(write({}, change))
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="is not CALiSol-23: it has no column doi"):
-        load_calisol(other)
+        load(other)
     other.write_bytes(b"\x89PNG\r\n\xff\xfe\x00")
     with pytest.raises(DataError, match="is not CALiSol-23"):
-        load_calisol(other)
+        load(other)
 
 
 def test_an_absent_data_set_names_the_command_that_fetches_it(cache: Path) -> None:
@@ -124,7 +158,9 @@ def test_an_absent_data_set_names_the_command_that_fetches_it(cache: Path) -> No
 
 
 def test_an_unknown_data_set_names_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"'calisol24' is neither a data set \('literature', 'calisol23'\) nor a file"):
+    with pytest.raises(
+        DataError, match=r"'calisol24' is neither a data set \('literature', 'calisol23', 'calisol23:unaltered'\)"
+    ):
         load_dataset("calisol24")
 
 
