@@ -1,7 +1,11 @@
 """Symbolic regression finds a law that is there, scores it where it was not fitted, and judges it."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
+import sympy
 from saltloop.chemistry import DataError, Formulation
 from saltloop.surrogates.symbolic import symbolic_regression
 from saltloop.surrogates.symbolic_features import FEATURE_SETS, PHYSICAL, SCAN, mixture_group
@@ -148,6 +152,29 @@ def test_targets_and_conductivities_are_inverse():
     m, k = np.array([0.5, 1.0]), np.array([3.0, 10.0])
     for features in FEATURE_SETS:
         np.testing.assert_allclose(features.to_conductivity(features.to_target(k, m), m), k)
+
+
+def test_pysr_formulas_come_back_in_natural_units(monkeypatch):
+    """With a stand-in for PySR, which needs Julia: what we hand over, and how we read what it gives back."""
+    handed = {}
+
+    class PySRRegressor:
+        def __init__(self, **settings):
+            handed.update(settings)
+
+        def fit(self, X, y, variable_names):
+            m = sympy.Symbol(variable_names[-1])
+            handed["largest"] = np.abs(X).max()
+            self.equations_ = {"sympy_format": [m, 2.0 * m**2]}
+
+    monkeypatch.setitem(sys.modules, "pysr", types.SimpleNamespace(PySRRegressor=PySRRegressor))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    rows = np.array([[1.0, 300.0, 2.0], [1.0, 250.0, 2.0]])
+    found = backend("pysr")(rows, np.ones(2), ("a", "T", "m"), SearchSettings(backend="pysr"), 7)
+    assert [float(one.subs({"m": 2.0})) for one in found] == pytest.approx([1.0, 2.0])
+    assert handed["random_state"] == 7
+    assert handed["deterministic"]
+    assert handed["largest"] < 2
 
 
 def test_a_missing_library_says_how_to_get_it(monkeypatch):
