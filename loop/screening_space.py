@@ -108,7 +108,7 @@ class ScreeningSpace:
         mixtures = parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
         return (
             f"{len(self.salts)} salts x {mixtures} x {len(self.temperatures_K)} temperatures x "
-            f"{len(self.concentrations)} concentrations x {len(self.units)} units = {len(self):,}"
+            f"{len(self.concentrations)} concentrations x {len(self.units)} unit{'s' * (len(self.units) > 1)} = {len(self):,}"
         )
 
     def decode(self, index: np.ndarray) -> Candidates:

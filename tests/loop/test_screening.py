@@ -3,6 +3,10 @@
 import itertools
 import json
 import math
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +213,32 @@ def test_a_run_that_dies_leaves_no_file_and_goes_on(tmp_path, short_parts):
     assert frame(out).equals(frame(untouched.path))
 
 
+@pytest.mark.slow
+def test_a_killed_process_goes_on_where_it_was(tmp_path, short_parts):
+    out = tmp_path / "out.parquet"
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_screening as t
+class Slow(t.ToyScorer):
+    def predict_encoded(self, X):
+        time.sleep(0.2)
+        return super().predict_encoded(X)
+t.screening.LEAST_PART = 50
+t.run(t.space(max_solvents=3), t.Path({str(out)!r}), Slow())
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while len(list(parts_folder(out).glob("part-*.json"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not out.exists()
+    result = run(space(max_solvents=3), out)
+    assert result.n_resumed >= 150
+    assert frame(out).equals(frame(run(space(max_solvents=3), tmp_path / "untouched.parquet").path))
+
+
 def test_a_run_that_dies_while_writing_leaves_no_file(tmp_path, monkeypatch):
     out = tmp_path / "out.parquet"
 
@@ -297,6 +327,14 @@ def test_a_mistake_in_a_space_file_is_named(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(CampaignFileError, match=message):
         load_space(str(file))
+
+
+def test_the_space_file_of_the_documentation_can_be_used(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "screening.md").read_text().split("```yaml")[1].split("```")[0]
+    file = tmp_path / "space.yaml"
+    file.write_text(text)
+    loaded = load_space(str(file))
+    assert len(ScreeningSpace(loaded.settings, loaded.book)) > 1e7
 
 
 def test_an_unknown_space_lists_those_that_have_a_name():
