@@ -101,14 +101,14 @@ class ScreeningSpace:
     def counts(self) -> str:
         """How the number of candidates comes about, in words."""
         parts = [
-            f"{comb(len(self.solvents), s.n_solvents):,} sets of {s.n_solvents} solvent{'s' * (s.n_solvents > 1)} x "
-            f"{len(s.fractions)} ratio{'s' * (len(s.fractions) > 1)}"
+            f"{_of(comb(len(self.solvents), s.n_solvents), 'set')} of {_of(s.n_solvents, 'solvent')} x "
+            f"{_of(len(s.fractions), 'ratio')}"
             for s in self.sections
         ]
         mixtures = parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
         return (
-            f"{len(self.salts)} salts x {mixtures} x {len(self.temperatures_K)} temperatures x "
-            f"{len(self.concentrations)} concentrations x {len(self.units)} unit{'s' * (len(self.units) > 1)} = {len(self):,}"
+            f"{_of(len(self.salts), 'salt')} x {mixtures} x {_of(len(self.temperatures_K), 'temperature')} x "
+            f"{_of(len(self.concentrations), 'concentration')} x {_of(len(self.units), 'unit')} = {len(self):,}"
         )
 
     def decode(self, index: np.ndarray) -> Candidates:
@@ -206,6 +206,10 @@ class ScreeningSpace:
         self._salt_volume = np.array([_or_nan(lambda s=s: salt_volume_L_per_mol(s)) for s in self.salts])
         per_mass = {"mass": 1.0, "volume": self._density, "mole": self._molar_mass}[self.settings.basis]
         self._moles_per_share = per_mass / self._molar_mass
+
+
+def _of(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n > 1)}"
 
 
 def _or_nan(value: Any) -> float:
