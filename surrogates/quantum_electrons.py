@@ -51,12 +51,9 @@ def electrons(geometry: Geometry, progress: Progress) -> Electrons:
     Raises:
         QuantumError: an odd number of electrons, or a field that does not become self-consistent.
     """
-    progress(0.0, "B3LYP, coarse grid")
-    coarse = _converged(_kohn_sham(geometry, COARSE_GRID))
-    progress(0.3, "polarisability")
+    coarse = _converged(_kohn_sham(geometry, COARSE_GRID), progress=_part(progress, 0.0, 0.3))
     polarisability = _polarisability_au(coarse, lambda done: progress(0.3 + 0.4 * done, "polarisability"))
-    progress(0.7, "B3LYP, fine grid")
-    fine = _refined(coarse)
+    fine = _refined(coarse, _part(progress, 0.7, 0.9))
     progress(0.9, "electrostatic potential")
     potential = HARTREE_KJ_MOL * _surface_potential(fine)
     energies, occupied = fine.mo_energy, fine.mo_occ > 0
@@ -73,10 +70,8 @@ def electrons(geometry: Geometry, progress: Progress) -> Electrons:
 
 def energy_Eh(geometry: Geometry, progress: Progress) -> float:
     """Total energy in hartree. Raises QuantumError as ``electrons`` does."""
-    progress(0.0, "B3LYP of the Li+ complex")
-    coarse = _converged(_kohn_sham(geometry, COARSE_GRID))
-    progress(0.7, "B3LYP of the Li+ complex, fine grid")
-    return float(_refined(coarse).e_tot)
+    coarse = _converged(_kohn_sham(geometry, COARSE_GRID), progress=_part(progress, 0.0, 0.6))
+    return float(_refined(coarse, _part(progress, 0.6, 1.0)).e_tot)
 
 
 def pyscf_version() -> str:
@@ -114,7 +109,16 @@ def _kohn_sham(geometry: Geometry, grid_level: int) -> Any:
     return field
 
 
-def _converged(field: Any, density: np.ndarray | None = None) -> Any:
+def _part(progress: Progress, start: float, end: float) -> Callable[[int], None]:
+    """A call for each cycle of B3LYP, which moves the bar from ``start`` towards ``end``."""
+    return lambda cycle: progress(start + (end - start) * (1 - 0.85**cycle), f"B3LYP, cycle {cycle + 1}")
+
+
+def _converged(
+    field: Any, density: np.ndarray | None = None, progress: Callable[[int], None] = lambda cycle: None
+) -> Any:
+    progress(0)
+    field.callback = lambda seen: progress(seen["cycle"] + 1)
     field.kernel(dm0=density)
     if not field.converged:
         field = field.newton().run(mo_coeff=field.mo_coeff, mo_occ=field.mo_occ)
@@ -123,14 +127,14 @@ def _converged(field: Any, density: np.ndarray | None = None) -> Any:
     return field
 
 
-def _refined(coarse: Any) -> Any:
+def _refined(coarse: Any, progress: Callable[[int], None] = lambda cycle: None) -> Any:
     from pyscf import dft
 
     fine = coarse.copy()
     fine.grids = dft.Grids(coarse.mol)
     fine.grids.level = GRID
     fine.conv_tol = 1e-6
-    return _converged(fine, coarse.make_rdm1())
+    return _converged(fine, coarse.make_rdm1(), progress)
 
 
 def _polarisability_au(field: Any, progress: Callable[[float], None]) -> float:

@@ -88,7 +88,7 @@ def _on_demand(smiles: str, quiet: bool) -> QuantumRecord:
 
 
 def _recomputed(species: Sequence[tuple[str, str]], out: Path, quiet: bool) -> list[QuantumRecord]:
-    """Compute each species in turn, small ones first; the file is written after each, and read on the next start."""
+    """Compute each species in turn, small ones first; the file is written after each. Failed ones are tried again."""
     from saltloop.surrogates.quantum import (
         METHOD_VERSION,
         QuantumError,
@@ -103,7 +103,7 @@ def _recomputed(species: Sequence[tuple[str, str]], out: Path, quiet: bool) -> l
     if any(one.method_version != METHOD_VERSION for one in done.values()):
         raise click.UsageError(f"{out} was made by another version of the method; name another file.")
     for name, smiles in sorted(species, key=lambda one: len(computed_part(one[1]))):
-        if name in done:
+        if name in done and done[name].energy_Eh is not None:
             continue
         with _progress(name, quiet) as progress:
             try:
