@@ -23,7 +23,7 @@ from saltloop.loop.screening_table import RankedTable
 from saltloop.loop.screening_work import Progress, Scorer, ScreeningPlan, ScreeningWork
 
 LEAST_PART = 262_144
-MOST_PARTS = 256
+MOST_PARTS = 512
 
 
 @dataclass
