@@ -14,9 +14,12 @@ from saltloop.loop.html_page import Page
 if TYPE_CHECKING:
     from saltloop.surrogates.attribution import Attribution, Disagreement
 
-#: Rows that gradients and integrated gradients are taken on, and Shapley values, at most; drawn at random.
-ATTRIBUTION_ROWS, SHAPLEY_ROWS = 600, 200
+#: Rows that attributions are taken on, at most; drawn at random, the same for all methods.
+ATTRIBUTION_ROWS = 400
+N_PAIRS_OF_ORDERS = 2
 IG_STEPS = 24
+#: Disagreements on features that are less important than this by either method are in the table alone.
+N_LEADING = 10
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Importances:
     shares: dict[str, float]
     slopes: np.ndarray
     """Mean change of the prediction when a feature goes up by one standard deviation, mS/cm."""
-    n_rows: tuple[int, int]
+    n_rows: int
 
 
 def importances(subject: Subject, progress: Callable[[int], None]) -> Importances:
@@ -44,16 +47,16 @@ def importances(subject: Subject, progress: Callable[[int], None]) -> Importance
 
     view, generator = subject.view, torch.Generator().manual_seed(SEED)
     order = torch.randperm(len(subject.rows), generator=generator)
-    rows, few = subject.rows[order[:ATTRIBUTION_ROWS]], subject.rows[order[:SHAPLEY_ROWS]]
-    Z, Z_few = view.features(rows), view.features(few)
+    rows = subject.rows[order[:ATTRIBUTION_ROWS]]
+    Z = view.features(rows)
     slopes = (gradients(view, Z, rows).mean(0) * view.spread).double().numpy()
     plain = gradient_attribution(view, Z, rows, view.baseline)
     integrated = integrated_gradients(view, Z, rows, view.baseline, steps=IG_STEPS)
     progress(1)
-    shapley = shapley_values(view, Z_few, few, view.baseline, n_pairs=3, generator=generator)
+    shapley = shapley_values(view, Z, rows, view.baseline, n_pairs=N_PAIRS_OF_ORDERS, generator=generator)
     progress(2)
     with torch.no_grad():
-        predictions = view(Z_few, few).double().numpy()
+        predictions = view(Z, rows).double().numpy()
     groups = [f.name if f.group == "conditions" else f.group for f in view.features_used]
     attributions = (plain, integrated, shapley)
     return Importances(
@@ -61,19 +64,22 @@ def importances(subject: Subject, progress: Callable[[int], None]) -> Importance
         disagreements=tuple(disagreements(view.names, {a.method: a.importance for a in attributions})),
         shares=variance_shares(shapley.values, predictions, groups),
         slopes=slopes,
-        n_rows=(len(rows), len(few)),
+        n_rows=len(rows),
     )
 
 
 def features_section(page: Page, subject: Subject, found: Importances) -> list[str]:
+    """Adds the section; returns its gist in lines."""
+    from saltloop.surrogates.attribution import ranks
+
     view, (gba, integrated, shapley) = subject.view, found.attributions
     page.heading("Which features the predictions hang on")
     top = sorted(zip(view.names, shapley.importance, strict=True), key=lambda one: -one[1])[:5]
     summary = "Most important (Shapley): " + ", ".join(f"{name} {value:.2f}" for name, value in top) + " mS/cm."
     page.text(
-        f"{summary} Three ways to ask, all relative to the average liquid of the data ({found.n_rows[0]} rows at "
-        f"random, {found.n_rows[1]} for Shapley values): the gradient times the distance from the average (GBA, as in "
-        "SCAN), the gradient integrated along the way there, and Shapley values."
+        f"{summary} Three ways to ask, all relative to the average liquid of the data ({found.n_rows} rows at "
+        "random): the gradient times the distance from the average (GBA, as in SCAN), the gradient integrated along "
+        "the way there, and Shapley values."
     )
     page.picture(
         explain_plots.importances(view.names, {a.method: a.importance for a in found.attributions}),
@@ -86,14 +92,16 @@ def features_section(page: Page, subject: Subject, found: Importances) -> list[s
         "concentration. Where they differ, trust integrated gradients and Shapley values."
     )
     for one in found.disagreements:
-        page.text(_disagreement(one))
+        page.text(_disagreement(one, len(view.names)))
+    by_method = [ranks(a.importance) for a in found.attributions]
     page.table(
-        ["feature", "gradient", "integrated", "Shapley", "± sampling", "one s.d. up", "s.d.", "unit"],
+        ["feature", "gradient", "integrated", "Shapley", "± sampling", "ranks", "one s.d. up", "s.d.", "unit"],
         [
             [
                 view.names[i],
                 *(f"{a.importance[i]:.3f}" for a in found.attributions),
                 f"{_sampling_error(shapley)[i]:.3f}",
+                " / ".join(str(rank[i]) for rank in by_method),
                 with_sign(found.slopes[i], 3),
                 f"{float(view.spread[i]):.3g}",
                 view.features_used[i].unit,
@@ -108,7 +116,7 @@ def features_section(page: Page, subject: Subject, found: Importances) -> list[s
         page.text(
             f"Without influence because they do not vary here: {listed([f.name for f in view.features_constant])}."
         )
-    return [summary, *(f"  {_disagreement(one, is_short=True)}" for one in found.disagreements)]
+    return [summary, *(f"  {_disagreement(one, len(view.names), is_short=True)}" for one in found.disagreements)]
 
 
 def _sampling_error(shapley: Attribution) -> np.ndarray:
@@ -118,14 +126,20 @@ def _sampling_error(shapley: Attribution) -> np.ndarray:
     return error
 
 
-def _disagreement(one: Disagreement, *, is_short: bool = False) -> str:
+def _disagreement(one: Disagreement, n: int, *, is_short: bool = False) -> str:
+    """In words; ``n``: features in all."""
+    from saltloop.surrogates.attribution import RANK_TOLERANCE
+
     text = f"{one.methods[0].capitalize()} and {one.methods[1]}: rank correlation {one.rank_correlation:.2f}"
     if not one.moved:
-        return f"{text}; no feature moves by more than 3 ranks."
+        return f"{text}; no feature moves by more than {RANK_TOLERANCE} ranks."
+    text = f"{text}; {len(one.moved)} of {n} features differ by more than {RANK_TOLERANCE} ranks"
+    leading = [f"{name} ({a} and {b})" for name, a, b in one.moved if min(a, b) <= N_LEADING]
+    if not leading:
+        return f"{text}, none of them among the {N_LEADING} most important of either."
     if is_short:
-        return f"{text}; {len(one.moved)} feature(s) differ by more than 3 ranks (named on the page)."
-    moved = [f"{name} ({a} and {b})" for name, a, b in one.moved]
-    return f"{text}; {len(moved)} feature(s) differ by more than 3 ranks: {listed(moved)}."
+        return f"{text}, {len(leading)} of them among the {N_LEADING} most important of either."
+    return f"{text}; among the {N_LEADING} most important of either: {listed(leading)}."
 
 
 def identity_section(page: Page, subject: Subject, found: Importances) -> list[str]:
@@ -164,13 +178,18 @@ def identity_section(page: Page, subject: Subject, found: Importances) -> list[s
 
 
 def _identity_verdict(descriptors: float, identity: float) -> str:
-    if identity > descriptors:
+    if identity > 2 * max(descriptors, 0.0):
         return (
             "So the model tells known species apart mostly by what it has learned of each, not by their descriptors. "
             "The descriptors' attributions above explain little of it, and a species without measurements, for which "
             "only descriptors speak, is predicted with much less than the accuracy on known ones."
         )
-    return "So the model tells species apart mostly by their descriptors, which also speak for species it has not seen."
+    if descriptors > 2 * max(identity, 0.0):
+        return "So the model tells species apart mostly by their descriptors, which also speak for unseen species."
+    return (
+        "So the model tells species apart by their descriptors and by what it has learned of each, neither being most "
+        "of it: the descriptors' attributions above are a part of the story."
+    )
 
 
 def _named(shares: dict[str, float]) -> dict[str, float]:

@@ -182,12 +182,15 @@ def _dependence(name: str, dominant: np.ndarray, label: np.ndarray, strangers: n
 
 
 def _strangers(liquids: Sequence[Formulation], rng: np.random.Generator) -> np.ndarray:
-    """Permutations x n: for each row, the row of another liquid whose route it takes (``liquids`` in row order)."""
+    """Permutations x n: for each row, the row of a random liquid whose route it takes (``liquids`` in row order)."""
     names = np.array([mixture_group(one) for one in liquids])
     groups = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
     table = np.empty((N_PERMUTATIONS, len(liquids)), dtype=int)
+    sizes = np.array([len(group) for group in groups])
     for permutation in table:
-        for own, other in zip(groups, rng.permutation(len(groups)), strict=True):
+        # By size, or a liquid of one row would often lend its one route to a liquid of hundreds.
+        donors = rng.choice(len(groups), size=len(groups), p=sizes / sizes.sum())
+        for own, other in zip(groups, donors, strict=True):
             donor = groups[other]
             place = (np.arange(len(own)) + 0.5) / len(own) * len(donor)
             permutation[own] = donor[(place.astype(int) + rng.integers(len(donor))) % len(donor)]

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from saltloop.chemistry import Formulation, SpeciesBook, load_literature
+from saltloop.loop import explain_features
+from saltloop.loop import explain_liquid as explain_liquid_module
 from saltloop.loop.cli import cli
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.explain import Subject, listed, percent, usable, with_sign
@@ -17,7 +19,17 @@ from saltloop.surrogates.settings import SurrogateSettings
 from saltloop.surrogates.surrogate import MFNetSurrogate
 
 LIQUID = "1.0 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K"
-QUICK = SurrogateSettings(n_members=2, hidden=16, epochs=20, embedding=4)
+QUICK = SurrogateSettings(n_members=2, hidden=16, epochs=4, embedding=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_rows():
+    """Attributions on a handful of rows: the pages are what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explain_features, "ATTRIBUTION_ROWS", 24)
+        patch.setattr(explain_features, "IG_STEPS", 6)
+        patch.setattr(explain_liquid_module, "N_COPIES", 6)
+        yield
 
 
 @pytest.fixture(scope="module")
