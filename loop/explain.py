@@ -24,6 +24,8 @@ Progress = Callable[[int, int], None]
 
 #: A species counts as known to the model from this many measurements on.
 MIN_ROWS_OF_A_SPECIES = 3
+#: Sources that are measurements; all others are oracles that compute.
+MEASURED = frozenset({"experiment", "replay"})
 #: Seed of everything that is sampled for a page; the same model gives the same page.
 SEED = 0
 CAVEAT = (
@@ -45,7 +47,7 @@ class Subject:
     encoder: FormulationEncoder
     species: SpeciesBook
     known: tuple[Measurement, ...]
-    """Conductivities in mS/cm of liquids with salt, all of which the encoder has columns for."""
+    """Measured conductivities in mS/cm of liquids with salt, all of which the encoder has columns for."""
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -91,12 +93,22 @@ class Explanation:
     figures: Mapping[str, Any]
 
 
-def usable(measurements: tuple[Measurement, ...], columns: tuple[str, ...]) -> tuple[tuple[Measurement, ...], int]:
-    """The conductivities of liquids with salt whose species are among the encoder's columns, and how many are not."""
+def usable(
+    measurements: Sequence[Measurement], columns: tuple[str, ...]
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """The measured conductivities of liquids with salt that an encoder has columns for, and notes on what is not."""
     known = set(columns)
     of_salt = [m for m in measurements if m.quantity == "conductivity" and m.formulation.molality]
-    kept = [m for m in of_salt if {*m.formulation.molality, *m.formulation.mole_fractions} <= known]
-    return tuple(m.in_unit("mS/cm") for m in kept), len(of_salt) - len(kept)
+    measured = [m for m in of_salt if m.source in MEASURED]
+    kept = [m for m in measured if {*m.formulation.molality, *m.formulation.mole_fractions} <= known]
+    notes = []
+    if n := len(of_salt) - len(measured):
+        notes.append(
+            f"{n} computed result(s) are in the model, but not among the measured liquids that this page uses."
+        )
+    if n := len(measured) - len(kept):
+        notes.append(f"{n} measurement(s) hold species that this model has no column for; they are left out here.")
+    return tuple(m.in_unit("mS/cm") for m in kept), tuple(notes)
 
 
 def with_sign(value: float, digits: int = 2) -> str:

@@ -73,12 +73,7 @@ def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = l
 def _answer(
     page: Page, subject: Subject, liquid: Formulation, mean: float, std: float, near: list[dict[str, Any]]
 ) -> None:
-    low, high = max(mean - 1.96 * std, 0.0), mean + 1.96 * std
-    page.text(
-        f"The model expects {mean:.2f} ± {std:.2f} mS/cm (one standard deviation; 95 % interval {low:.2f} to "
-        f"{high:.2f} mS/cm).",
-        kind="answer",
-    )
+    page.text(f"The model expects {mean:.2f} ± {std:.2f} mS/cm (one standard deviation).", kind="answer")
     for note in subject.notes:
         page.text(note, kind="note")
     unseen = sorted(

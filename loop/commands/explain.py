@@ -108,12 +108,7 @@ def _subject(campaign: Path | None, weights: Path | None, data: str, screen: Any
         species = opened.species
         measurements = (*strategy.known_measurements(), *opened.measurements())
         origin = f"trained on '{data}'" if campaign is None else f"campaign '{opened.settings.name}'"
-    known, left_out = usable(measurements, encoder.columns)
-    notes = (
-        (f"{left_out} measurements hold species that this model has no column for; they are left out here.",)
-        if left_out
-        else ()
-    )
+    known, notes = usable(measurements, encoder.columns)
     if not known:
         from saltloop.chemistry.errors import DataError
 
