@@ -14,7 +14,8 @@ from .audit_checks import replicate_findings, row_findings, species_findings
 from .audit_isotherms import Isotherms, examine, isotherm_findings
 from .audit_papers import Comparison, compare_papers, conflicts, far_papers, repeats, same_liquid_pairs, smooth_grids
 from .audit_rows import Rows, read_rows
-from .audit_verdicts import CHECKS, VERDICTS, Finding, sorted_findings
+from .audit_series import series_findings
+from .audit_verdicts import CHECKS, VERDICTS, Finding, Verdict, sorted_findings
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class Audit:
 
     def summary(self) -> dict[str, Any]:
         """Rows by verdict, and for each check its count by verdict, its papers and one example; plain JSON."""
-        strongest: dict[int, str] = {}
+        strongest: dict[int, Verdict] = {}
         for one in self.findings:
             if one.row is not None:
                 other = strongest.get(one.row, VERDICTS[-1])
-                strongest[one.row] = min(other, one.verdict, key=list(VERDICTS).index)
+                strongest[one.row] = min(other, one.verdict, key=lambda verdict: VERDICTS.index(verdict))
         by_check = {check: [one for one in self.findings if one.check == check] for check in CHECKS}
         return {
             "file": str(self.path),
@@ -63,6 +64,7 @@ def audit_calisol(path: Path) -> Audit:
         *species_findings(rows),
         *far_papers(rows, comparison),
         *isotherm_findings(isotherms, off),
+        *series_findings(rows, np.isfinite(isotherms.local.residual), suspect, comparison),
         *conflicts(isotherms.rows, pairs),
         *repeats(isotherms.rows, pairs),
         *smooth_grids(rows, suspect),

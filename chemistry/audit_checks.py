@@ -15,7 +15,9 @@ from .species import SpeciesBook
 LARGEST_SALT_VOLUME = 0.5
 """Share of a litre; above it the 30 % error of a salt's estimated volume leaves little of the molality."""
 
-_NOTEBOOK = (("EMC", "density", 0.902, "g/cm3"), ("MOEMC", "density", 1.5, "g/cm3")) + (
+_NOTEBOOK = (
+    ("EMC", "density", 0.902, "g/cm3"),
+    ("MOEMC", "density", 1.5, "g/cm3"),
     ("LiBPFPB", "molar_mass", 193.8, "g/mol"),
 )
 """Constants in the notebook published beside the data that differ from the species tables."""

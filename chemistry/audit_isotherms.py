@@ -65,7 +65,7 @@ def examine(rows: Rows, distrusted: np.ndarray) -> Isotherms:
     odd = local.odd(**ODD, k=k)
     well_tested = np.array([len(used) >= FEWEST_TO_EXCLUDE for used in local.neighbours])
     wrong = _with_their_fragment(odd, local.odd(**WRONG, k=k) & well_tested, fragments)
-    copy_of = {}
+    copy_of: dict[int, int] = {}
     for pair in copies:
         worse, better = sorted(pair, key=lambda i: -abs(local.residual[i]))
         if odd[worse] and not odd[better]:
@@ -78,7 +78,7 @@ def isotherm_findings(found: Isotherms, distrusted: np.ndarray) -> Iterator[Find
     frame = found.rows.frame
     for i, salt in found.salts.items():
         yield _of_another_salt(found, i, salt)
-    for i in np.flatnonzero(found.odd & ~distrusted):
+    for i in np.flatnonzero(found.odd & ~distrusted).tolist():
         row, doi, k = int(frame["row"].iloc[i]), frame["doi"].iloc[i], float(frame["k"].iloc[i])
         expected = float(found.local.expected_mS_cm[i])
         evidence = f"{k:.3g} mS/cm reported, {expected:.3g} expected from {_neighbours(found, i)}"
@@ -112,7 +112,7 @@ def _neighbours(found: Isotherms, i: int) -> str:
 
 
 def _isotherm_that_fits(found: Isotherms, i: int) -> float | None:
-    """The temperature of the one isotherm of the same paper and composition on which the value lies, if there is one."""
+    """The temperature of the isotherm of the same paper and composition on which the value lies, if there is one."""
     frame = found.rows.frame
     mates = frame[(frame["block"] == frame["block"].iloc[i]) & ~found.odd & (frame["k"] > LEAST_mS_cm)]
     fitting = []

@@ -34,7 +34,7 @@ class Local:
     residual: np.ndarray
     """ln of reported over expected."""
     deviations: np.ndarray
-    """Residual over the scatter of the neighbours, the data's 4 %, and 0.03 mS/cm, whichever count."""
+    """Residual over the neighbours' scatter (4 % at least) and 0.03 mS/cm, the two together."""
     neighbours: tuple[np.ndarray, ...]
     """Positions of those the fit rests on, the nearest first."""
 
@@ -100,7 +100,8 @@ def local_fits(rows: Rows, *, trusted: np.ndarray, at: Iterable[int] | None = No
         error = _SMALLEST_SCATTER + LEAST_mS_cm / k[near]
         value, scatter, kept = _robust_fit(in_T, in_m, log_k[near], error, np.exp(-0.5 * distance))
         expected[i] = np.exp(value)
-        deviations[i] = (log_k[i] - value) / np.hypot(max(scatter, _SMALLEST_SCATTER), LEAST_mS_cm / k[i])
+        resolved = LEAST_mS_cm / np.sqrt(k[i] * expected[i])
+        deviations[i] = (log_k[i] - value) / np.hypot(max(scatter, _SMALLEST_SCATTER), resolved)
         used[i] = near[kept]
     return Local(expected, log_k - np.log(expected), deviations, tuple(used))
 

@@ -169,7 +169,7 @@ def conflicts(rows: Rows, pairs: pandas.DataFrame) -> Iterator[Finding]:
                 check="conflict",
                 verdict="downweight",
                 relative_uncertainty=round(float(apart / np.sqrt(2)), 2),
-                evidence=f"{k:.3g} mS/cm reported, {other_k:.3g} in row {row[other]} of {other_doi} for the same liquid",
+                evidence=f"{k:.3g} mS/cm reported, {other_k:.3g} in row {row[other]} of {other_doi}, the same liquid",
             )
 
 
@@ -220,8 +220,8 @@ def smooth_grids(rows: Rows, skip: np.ndarray) -> Iterator[Finding]:
                 doi=str(doi),
                 check="smooth_grid",
                 verdict="note",
-                evidence=f"{len(paper):,} rows scatter by {scatter:.1%} about smooth curves in temperature: rows of one "
-                "curve are not independent, and a grid of fitted values would look the same",
+                evidence=f"{len(paper):,} rows scatter by {scatter:.1%} about smooth curves in temperature: rows of "
+                "one curve are not independent, and a grid of fitted values would look the same",
             )
 
 

@@ -26,6 +26,7 @@ CHECKS: Mapping[str, str] = {
     "copied_point": "one point of a figure listed at two temperatures",
     "other_salt": "listed under a salt whose conductivities it does not have",
     "off_series": "does not belong to its temperature series",
+    "two_series": "two series of one paper for one liquid disagree",
     "conflict": "two papers disagree on this liquid",
     "not_above_zero": "conductivity at or below zero",
     "negative_concentration": "negative concentration",

@@ -68,12 +68,12 @@ def load_calisol(path: Path | None = None, *, clean: bool = True, verdicts: bool
     if not clean:
         name, treatment = (
             "calisol23:unaltered",
-            "as published, no verdict of the audit applied; negative values set to 0",
+            "as published, without the audit's verdicts; negative values set to 0",
         )
     elif applied:
         name, treatment = "calisol23", "the audit's verdicts applied (calisol23:unaltered is without them)"
     else:
-        name, treatment = "calisol23", "no verdict of the audit applied; rows that cannot be measurements dropped"
+        name, treatment = "calisol23", "without the audit's verdicts; rows that cannot be measurements dropped"
     return Dataset(name=name, measurements=measurements, notes=tuple(reader.notes), treatment=treatment)
 
 
@@ -103,11 +103,12 @@ def check_version(path: Path) -> None:
     """
     from .fetch import CALISOL23, sha256_of
 
-    digest = sha256_of(path)
+    digest = sha256_of(_found(path))
     if digest != CALISOL23.sha256:
         raise DataError(
-            f"{path} is a changed copy of CALiSol-23 (SHA-256 {digest[:12]}…, not {CALISOL23.sha256[:12]}…): the audit's "
-            "verdicts go by line number and may not fit. Use the published file, or load it with verdicts=False."
+            f"{path} is a changed copy of CALiSol-23 (SHA-256 {digest[:12]}…, not {CALISOL23.sha256[:12]}…): the "
+            "audit's verdicts go by line number and may not fit. Use the published file, or load it with "
+            "verdicts=False."
         )
 
 
