@@ -1,136 +1,116 @@
-"""Accuracy of the surrogate on CALiSol-23 beside peers, on a random 90/10 split and on papers left out.
+"""Accuracy of the surrogate on CALiSol-23 beside its peers, on random folds and on what training has not seen.
 
-    python benchmarks/surrogate_accuracy.py            # random split; about 3 minutes on 2 cores
-    python benchmarks/surrogate_accuracy.py --papers   # also five folds of whole papers; about 6 minutes more
-    python benchmarks/surrogate_accuracy.py --scan     # also SCAN's own settings (1,000 epochs); about 10 minutes more
+    python benchmarks/surrogate_accuracy.py --split random,kit --model saltloop,svr --out FOLDER
+    python benchmarks/surrogate_accuracy.py --split all --model all --out FOLDER      # many hours on 2 cores
+    python benchmarks/surrogate_accuracy.py --out FOLDER --table                      # Markdown of what is there
 
-All 13,302 complete rows, unaltered (negative conductivities set to 0 as SCAN does). The random split's rows share their
-liquids with training at other temperatures, so it measures interpolation; whole papers left out
-are nearer to discovery. Nothing was tuned on the test rows: settings were chosen on a validation part of the training.
+Each fold's predictions go to FOLDER/MODEL/SPLIT/FOLD.npz as soon as there are any; folds that are there are not done
+again, so a run that was killed goes on. Times are processor seconds. SALTLOOP_SHARED finds the data (../shared):
+all 13,302 complete rows of CALiSol-23, unaltered, in file order, negative conductivities set to 0. The splits are
+described in accuracy_splits.py, the models and their settings in accuracy_peers.py. Nothing is chosen on scored rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from saltloop.chemistry import SpeciesBook, load_calisol
+from accuracy_peers import BATCHED, PEERS, Predicted
+from accuracy_splits import SPLITS, Fold, load_rows, split
+from accuracy_tables import ScoredFold, tables
 from saltloop.chemistry.measurement import Measurement
-from scipy.stats import norm
 
-SPLIT_SEED = 0
-#: Conductivities 6 to 100 times below all comparable ones (docs/data.md); ours gives them next to no weight.
-ODD_PAPERS = ("10.1007/s10008-002-0300-9", "10.1016/S0378-7753(01)00697-8")
-INTERVALS = (0.5, 0.8, 0.95)
-Predictor = Callable[[list[Measurement], list[Measurement]], tuple[np.ndarray, np.ndarray | None]]
+MODELS = (*PEERS, *BATCHED)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--papers", action="store_true")
-    parser.add_argument("--scan", action="store_true")
+    parser.add_argument("--split", default="all", help=f"{', '.join(SPLITS)}, several with commas, or all")
+    parser.add_argument("--model", default="all", help=f"{', '.join(MODELS)}, several with commas, or all")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the predictions")
+    parser.add_argument("--table", action="store_true", help="print tables of what is in the folder, and run nothing")
     arguments = parser.parse_args()
-    shared = Path(os.environ.get("SALTLOOP_SHARED", "../shared"))
-    rows = [m for m in load_calisol(shared / "data" / "calisol23.csv", clean=False).measurements]
-    print(f"{len(rows)} rows, {os.cpu_count()} cores\n")
-    models: dict[str, Predictor] = {
-        "saltloop default": lambda a, b: mfnet(a, b, preset="default"),
-        "RBF-SVR on composition": svr,
-        "gradient boosting on composition": boosting,
-    }
-    if arguments.scan:
-        models["saltloop, SCAN's settings"] = lambda a, b: mfnet(a, b, preset="scan")
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(SPLIT_SEED)).numpy()
-    n_test = len(rows) // 10
-    splits = {"random 90/10": [(order[n_test:], order[:n_test])]}
-    if arguments.papers:
-        splits["papers left out (5 folds)"] = folds_of_papers(rows)
-    for title, pairs in splits.items():
-        print(f"**{title}**\n")
-        print("| model | MAE | RMSE | R² | RMSE without odd papers | coverage of 50 / 80 / 95 % | training, s |")
-        print("|---|---|---|---|---|---|---|")
-        for name, predictor in models.items():
-            print(evaluate(name, predictor, rows, pairs), flush=True)
-        print()
+    splits = chosen(arguments.split, SPLITS, parser)
+    models = chosen(arguments.model, MODELS, parser)
+    rows, n_known = load_rows(Path(os.environ.get("SALTLOOP_SHARED", "../shared")))
+    if arguments.table:
+        for name in splits:
+            folds = split(name, rows, n_known)
+            found = {model: saved(arguments.out / model / name, folds) for model in models}
+            print(tables(name, {model: one for model, one in found.items() if one}, len(folds), rows), flush=True)
+        return
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    for model in models:
+        jobs = [Job(fold, arguments.out / model / name) for name in splits for fold in split(name, rows, n_known)]
+        run(model, [job for job in jobs if not job.file.exists()], rows)
 
 
-def evaluate(name: str, predictor: Predictor, rows: list[Measurement], pairs: list) -> str:
-    truth, predicted, spread, seconds = [], [], [], 0.0
-    for train, test in pairs:
-        start = time.perf_counter()
-        mean, std = predictor([rows[i] for i in train], [rows[i] for i in test])
-        seconds += time.perf_counter() - start
-        truth.append([rows[i].value for i in test])
-        predicted.append(mean)
-        spread.append(
-            np.full(len(test), np.nan) if std is None else np.hypot(std, [rows[i].standard_uncertainty for i in test])
-        )
-    y, mean, std = map(np.concatenate, (truth, predicted, spread))
-    error = mean - y
-    r2 = 1 - (error**2).sum() / ((y - y.mean()) ** 2).sum()
-    covered = "–"
-    if np.isfinite(std).all():
-        covered = " / ".join(f"{np.mean(np.abs(error) < norm.ppf(0.5 + level / 2) * std):.0%}" for level in INTERVALS)
-    rmse = np.sqrt((error**2).mean())
-    papers = [rows[i].reference for _, test in pairs for i in test]
-    trusted = np.array([paper not in ODD_PAPERS for paper in papers])
-    without = np.sqrt((error[trusted] ** 2).mean())
-    figures = f"{np.abs(error).mean():.3f} | {rmse:.3f} | {r2:.3f} | {without:.3f}"
-    return f"| {name} | {figures} | {covered} | {seconds:.0f} |"
+@dataclass(frozen=True)
+class Job:
+    """A fold that is to be fitted and scored, and the folder of its predictions."""
+
+    fold: Fold
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return fold_file(self.folder, self.fold)
 
 
-def mfnet(train: list[Measurement], test: list[Measurement], *, preset: str) -> tuple[np.ndarray, np.ndarray]:
-    from saltloop.surrogates.settings import SurrogateSettings
-    from saltloop.surrogates.surrogate import MFNetSurrogate
-
-    book = SpeciesBook.builtin()
-    settings = SurrogateSettings.model_validate({"preset": preset})
-    surrogate = MFNetSurrogate(settings, book, [s.name for s in book.salts], [s.name for s in book.solvents])
-    surrogate.fit(train, seed=1)
-    prediction = surrogate.predict([m.formulation for m in test])
-    return prediction.mean, prediction.std
+def chosen(text: str, known: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    names = list(known) if text == "all" else text.split(",")
+    for name in names:
+        if name not in known:
+            parser.error(f"{name!r} is none of {', '.join(known)}")
+    return names
 
 
-def svr(train: list[Measurement], test: list[Measurement]) -> tuple[np.ndarray, None]:
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVR
-
-    model = make_pipeline(StandardScaler(), SVR(C=100, epsilon=0.02, gamma=0.05))
-    model.fit(composition(train), [m.value for m in train])
-    return model.predict(composition(test)), None
-
-
-def boosting(train: list[Measurement], test: list[Measurement]) -> tuple[np.ndarray, None]:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    model = HistGradientBoostingRegressor(max_iter=1500, learning_rate=0.08, max_leaf_nodes=31, random_state=0)
-    model.fit(composition(train), [m.value for m in train])
-    return model.predict(composition(test)), None
+def run(model: str, jobs: Sequence[Job], rows: Sequence[Measurement]) -> None:
+    """One fold after another, or, where the model can do so, all in one pass."""
+    passes = [jobs] if model in BATCHED else [[job] for job in jobs]
+    for some in (one for one in passes if one):
+        trains = [[rows[i] for i in job.fold.train] for job in some]
+        tests = [[rows[i] for i in job.fold.test] for job in some]
+        start = time.process_time()
+        results = BATCHED[model](trains, tests) if model in BATCHED else [PEERS[model](trains[0], tests[0])]
+        seconds = (time.process_time() - start) / len(some)
+        for job, predicted in zip(some, results, strict=True):
+            save(job, predicted, seconds)
+            print(f"{model} {job.folder.name} {job.fold.name}: {len(job.fold.test)} rows, {seconds:.0f} s", flush=True)
 
 
-def composition(rows: list[Measurement]) -> np.ndarray:
-    """Share of each salt, mole fraction of each solvent, molality and temperature."""
-    from saltloop.surrogates.encoding import FormulationEncoder
-
-    book = SpeciesBook.builtin()
-    encoder = FormulationEncoder(book, [s.name for s in book.salts], [s.name for s in book.solvents])
-    X = encoder.encode([m.formulation for m in rows]).numpy()
-    salts = X[:, encoder.salt_slice]
-    molality = salts.sum(axis=1, keepdims=True)
-    return np.hstack([salts / np.maximum(molality, 1e-9), X[:, encoder.solvent_slice], molality, X[:, -1:]])
+def fold_file(folder: Path, fold: Fold) -> Path:
+    return folder / (re.sub(r"[^\w.()-]", "_", fold.name) + ".npz")
 
 
-def folds_of_papers(rows: list[Measurement]) -> list[tuple[np.ndarray, np.ndarray]]:
-    from sklearn.model_selection import GroupKFold
+def save(job: Job, predicted: Predicted, seconds: float) -> None:
+    """Whole or not at all: a run may be killed at any moment."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    content = {"index": job.fold.test, "mean": predicted.mean, "seconds": np.array(seconds)}
+    for name in ("std", "low", "high"):
+        if (values := getattr(predicted, name)) is not None:
+            content[name] = values
+    unfinished = job.file.with_suffix(".unfinished")
+    with unfinished.open("wb") as file:
+        np.savez_compressed(file, **content)
+    unfinished.replace(job.file)
 
-    papers = [m.reference for m in rows]
-    return list(GroupKFold(5).split(np.zeros(len(rows)), groups=papers))
+
+def saved(folder: Path, folds: Sequence[Fold]) -> list[ScoredFold]:
+    """What the folder has of the folds of one model and split."""
+    found = []
+    for fold in folds:
+        if (path := fold_file(folder, fold)).exists():
+            with np.load(path) as content:
+                found.append(ScoredFold(fold.name, **{name: content[name] for name in content.files}))
+    return found
 
 
 if __name__ == "__main__":
