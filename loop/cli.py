@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": ("explain", "Why: features, small changes, routes and formulas, as one page."),
     "screen": ("screen", "Score, filter and rank every formulation of a space."),
     "verify": ("verify", "Check the hash chain; replay every decision."),
-    "data": ("data", "Data sets: fetch, list, describe."),
+    "data": ("data", "Data sets: fetch, list, describe, audit."),
 }
 
 
