@@ -12,6 +12,7 @@ import numpy as np
 
 from .calisol import load_calisol
 from .density import salt_volume_L_per_mol
+from .errors import DataError
 
 if TYPE_CHECKING:
     import pandas
@@ -56,11 +57,13 @@ def read_rows(path: Path) -> Rows:
     """The rows of a copy of CALiSol-23.
 
     Raises:
-        DataError: as ``load_calisol``.
+        DataError: as ``load_calisol``, or a file without a conductivity.
     """
     import pandas
 
     dataset = load_calisol(path, clean=False)
+    if not dataset.measurements:
+        raise DataError(f"{path} has no row with a conductivity; is it whole? `saltloop data fetch calisol23` gets it.")
     with path.open(encoding="utf-8-sig", newline="") as file:
         raw = dict(enumerate(csv.DictReader(file), start=2))
     solvents = tuple(sorted({name for one in dataset.measurements for name in one.formulation.mole_fractions}))

@@ -216,6 +216,11 @@ def test_the_command_refuses_what_is_not_the_data_set(tmp_path: Path, option: li
         CliRunner().invoke(data, arguments, catch_exceptions=False)
 
 
+def test_a_file_with_nothing_but_a_header_is_refused(audited: Callable[[list[Row]], Audit]) -> None:
+    with pytest.raises(DataError, match="has no row with a conductivity"):
+        audited([])
+
+
 def test_the_shipped_table_has_evidence_on_every_line_and_a_width_for_every_doubt() -> None:
     for found in (one for several in calisol_verdicts().values() for one in several):
         assert found.evidence
