@@ -14,7 +14,7 @@ from saltloop.loop.screening_settings import ScreeningSettings, values_of
 from saltloop.loop.screening_table import read_metadata
 
 ROOM_TEMPERATURE_K = 298.15
-N_BINS = 160
+FEWEST_BINS, MOST_BINS = 20, 160
 
 
 @dataclass
@@ -26,13 +26,14 @@ class Landscape:
     basis: str
     """Of the shares: mass, volume, or mole."""
     best: dict[str, Any]
-    """The first row."""
+    """The first row, which has the highest mean only where the file is ranked by it."""
+    highest_mean: float
     mean_edges: np.ndarray
     std_edges: np.ndarray
     counts: np.ndarray
-    """Rows by predicted mean and standard deviation, N_BINS x N_BINS."""
+    """Rows by predicted mean and standard deviation, bins x bins."""
     counts_here: np.ndarray
-    """Rows by predicted mean at ``temperature_K``, N_BINS."""
+    """Rows by predicted mean at ``temperature_K``, bins."""
     salts: list[str] = field(default_factory=list)
     solvents: list[str] = field(default_factory=list)
     best_of_salt: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
@@ -57,14 +58,16 @@ def read_landscape(path: Path) -> Landscape:
     temperatures = np.array(values_of(ScreeningSettings.model_validate(space).temperatures_K))
     first = next(file.iter_batches(batch_size=1)).to_pylist()[0]
     top_mean, top_std = (_largest(file, name) for name in ("mean_mS_cm", "std_mS_cm"))
+    n_bins = int(np.clip(file.metadata.num_rows**0.5, FEWEST_BINS, MOST_BINS))
     sums = Landscape(
         temperature_K=float(temperatures[np.abs(temperatures - ROOM_TEMPERATURE_K).argmin()]),
         basis=space["basis"],
         best=first,
-        mean_edges=np.linspace(0, top_mean * 1.001 + 1e-9, N_BINS + 1),
-        std_edges=np.linspace(0, top_std * 1.001 + 1e-9, N_BINS + 1),
-        counts=np.zeros((N_BINS, N_BINS)),
-        counts_here=np.zeros(N_BINS),
+        highest_mean=top_mean,
+        mean_edges=np.linspace(0, top_mean * 1.001 + 1e-9, n_bins + 1),
+        std_edges=np.linspace(0, top_std * 1.001 + 1e-9, n_bins + 1),
+        counts=np.zeros((n_bins, n_bins)),
+        counts_here=np.zeros(n_bins),
     )
     for batch in file.iter_batches(batch_size=262_144):
         _add(sums, batch)

@@ -88,7 +88,7 @@ def _tail(axes: Any, sums: Landscape) -> str:
     edge = float(centres[np.searchsorted(share, 0.99)])
     axes.axvline(edge, color=GREY, ls="--", lw=1)
     axes.annotate("99 %", (edge, 1), (4, -4), xycoords=("data", "axes fraction"), textcoords="offset points", va="top")
-    return f"Predictions: one in a hundred lies above {edge:.1f} mS/cm; the highest is {sums.best['mean_mS_cm']:.1f}."
+    return f"Predictions: one in a hundred lies above {edge:.1f} mS/cm; the highest is {sums.highest_mean:.1f}."
 
 
 def _mixture(axes: Any, sums: Landscape) -> str:
