@@ -1,58 +1,189 @@
-"""How far the ensemble is off where it has not looked: two numbers, fitted on rows that members did not see."""
+"""How far the ensemble is off, near what was measured and far from it: fitted on rows that members did not see.
+
+Two sets of errors: *near*, on rows that some members of the ensemble left out while they saw the rest of the same
+paper; and *far*, from a smaller ensemble trained five times without a fifth of the papers. A scale is fitted to both
+by likelihood; conformal quantiles (Vovk, Gammerman, Shafer 2005) then make intervals hold what they promise.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from saltloop.surrogates.ensemble import TrainingRows
-from saltloop.surrogates.mfnet import MFNetEnsemble
-from saltloop.surrogates.posterior import ResidualScale, side_by_side
+from saltloop.surrogates.domain import TrainingDomain
+from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows, train
+from saltloop.surrogates.settings import SurrogateSettings
+from scipy.optimize import minimize
 from torch import Tensor
 
-#: Lengthscale of the residual: this fraction of the median distance among training rows in latent space.
-LENGTHSCALE_FRACTION = 0.5
-N_DISTANCE_ROWS = 512
-SPREAD_FACTORS = torch.linspace(0.5, 4.0, 36, dtype=torch.double)
-#: mS/cm. Not below 0.1: laboratories differ by 3-5 % on one liquid, however smooth a data set is.
-RESIDUAL_STDS = torch.logspace(-1, 1, 41, dtype=torch.double)
+N_FOLDS, N_REPLICAS = 5, 2
+#: Rows and optimiser steps of the smaller ensemble.
+N_CROSS_ROWS, N_CROSS_STEPS = 2500, 400
+#: Exchange of this much of a liquid makes it far (see ``TrainingDomain.distance``).
+FAR_DISTANCE = 0.15
+#: The error far away is a share of this plus the conductivity, mS/cm.
+FAR_OFFSET_MS_CM = 0.5
+#: mS/cm and share of the conductivity below which no error is believed to be.
+SMALLEST_FLOOR_MS_CM, SMALLEST_SHARE = 0.02, 0.005
+LEVELS = (*np.round(np.arange(0.05, 0.96, 0.05), 2).tolist(), 0.975, 0.99)
 
 
-def fit_residual_scale(
-    network: MFNetEnsemble, rows: TrainingRows, held_out: Tensor, generator: torch.Generator
-) -> tuple[ResidualScale, Tensor, Tensor]:
-    """Fit the residual scale by likelihood; returns it with the centre and spread of the latent features.
+@dataclass(frozen=True)
+class ErrorScale:
+    """``variance = (floor + share k)^2 + (spread_factor * spread)^2 + (far (k + 0.5) (1 - exp(-d / 0.15)))^2``.
 
-    For each row that at least one member has not seen, the error of those members' mean is compared with
-    ``s^2 * (spread of all members)^2 + a^2``, under a Laplace likelihood of that scale, which a few wrong rows do not
-    inflate. Held-out rows have near neighbours in training, so this is the error of interpolation.
+    k: predicted conductivity (mS/cm); spread: the members'; d: distance from the nearest measured liquid.
     """
-    with torch.no_grad():
-        members = _in_chunks(network, rows.X).double()
-    seen_by_none = held_out.double()
-    n_blind = seen_by_none.sum(0)
-    used = n_blind > 0
-    blind = (members * seen_by_none).sum(0)[used] / n_blind[used]
-    error = (blind - rows.y[used]).abs()
-    spread = members.var(0)[used]
-    scale = torch.sqrt(
-        SPREAD_FACTORS[:, None, None] ** 2 * spread + RESIDUAL_STDS[None, :, None] ** 2 + rows.std[used] ** 2
-    )
-    width = scale / 2**0.5
-    loss = (error / width + torch.log(width)).mean(-1)
-    best = int(loss.argmin())
-    row, column = divmod(best, len(RESIDUAL_STDS))
-    some = torch.randperm(len(rows.y), generator=generator)[:N_DISTANCE_ROWS]
-    with torch.no_grad():
-        latent = side_by_side(network.with_latent(rows.X[some].float())[1])
-    centre, width_of_latent = latent.mean(0), latent.std(0).clamp_min(1e-3)
-    standard = (latent - centre) / width_of_latent
-    # Where most rows are one liquid the median distance is zero; any lengthscale above zero does.
-    median = float(torch.pdist(standard).median()) / standard.shape[-1] ** 0.5 or 1.0
-    return (
-        ResidualScale(float(SPREAD_FACTORS[row]), float(RESIDUAL_STDS[column]), LENGTHSCALE_FRACTION * median),
-        centre,
-        width_of_latent,
-    )
+
+    floor: float
+    """mS/cm."""
+    share: float
+    spread_factor: float
+    far: float
+
+    def local_std(self, mean: Tensor, distance: Tensor) -> Tensor:
+        """The part that the members' spread does not hold, mS/cm."""
+        positive = mean.clamp_min(0)
+        near = self.floor + self.share * positive
+        far = self.far * (positive + FAR_OFFSET_MS_CM) * farness(distance)
+        return torch.sqrt(near**2 + far**2)
 
 
-def _in_chunks(network: MFNetEnsemble, X: Tensor, size: int = 4096) -> Tensor:
-    return torch.cat([network(part.float()) for part in X.split(size)], dim=-1)
+@dataclass(frozen=True)
+class ConformalQuantiles:
+    """Half-widths of central intervals in standard deviations, at ``LEVELS``, for near and for far formulations."""
+
+    near: Tensor
+    far: Tensor
+
+    def half_width(self, level: float, distance: np.ndarray) -> np.ndarray:
+        """Standard deviations on either side for each formulation.
+
+        Raises:
+            ValueError: a level outside 0.05 to 0.99.
+        """
+        if not LEVELS[0] <= level <= LEVELS[-1]:
+            raise ValueError(f"An interval of {level:.0%} cannot be told; levels run from 5 % to 99 %.")
+        near, far = (float(np.interp(level, LEVELS, q.numpy())) for q in (self.near, self.far))
+        weight: np.ndarray = farness(torch.as_tensor(distance)).numpy()
+        return near + (far - near) * weight
+
+
+@dataclass(frozen=True)
+class BlindErrors:
+    """Predictions by members that had not seen the row, with what the scale depends on; n each."""
+
+    mean: Tensor
+    variance: Tensor
+    distance: Tensor
+    y: Tensor
+    std: Tensor
+
+    def scale(self, scale: ErrorScale) -> Tensor:
+        """Predicted standard deviation of the difference to the measured value, mS/cm."""
+        local = scale.local_std(self.mean, self.distance)
+        return torch.sqrt(local**2 + scale.spread_factor**2 * self.variance + self.std**2)
+
+
+def farness(distance: Tensor) -> Tensor:
+    """0 at a measured liquid, towards 1 far from all."""
+    return 1 - torch.exp(-distance / FAR_DISTANCE)
+
+
+def near_errors(members: Tensor, rows: TrainingRows, held_out: Tensor, correction: Tensor) -> BlindErrors:
+    """Errors of the members that left a row out, for each row that at least one did.
+
+    ``members``: their predictions, members x n; ``correction``: what other rows would add to each row's mean (n).
+    """
+    used = held_out.any(dim=0)
+    some, members = rows.select(used), members[:, used].double()
+    blind = held_out[:, used].double()
+    mean = (members * blind).sum(0) / blind.sum(0) + correction[used]
+    return BlindErrors(mean, members.var(0), torch.zeros_like(mean), some.y, some.std)
+
+
+def far_errors(
+    build: Callable[[SurrogateSettings], EnsembleNetwork],
+    rows: TrainingRows,
+    groups: Sequence[str],
+    settings: SurrogateSettings,
+    n_salts: int,
+    generator: torch.Generator,
+) -> BlindErrors | None:
+    """Errors on whole groups (papers) that two members of a smaller ensemble had not seen; None with one group.
+
+    ``groups``: one name a row; ``build`` makes an untrained network of given settings.
+    """
+    fold = _folds(groups)
+    if fold is None:
+        return None
+    chosen = torch.randperm(len(rows.y), generator=generator)[:N_CROSS_ROWS]
+    some, fold = rows.select(chosen), fold[chosen]
+    batches = max(len(chosen) // settings.batch_size, 1)
+    epochs = min(settings.epochs, max(N_CROSS_STEPS // batches, 1))
+    quick = settings.model_copy(update={"n_members": N_FOLDS * N_REPLICAS, "epochs": epochs})
+    network = build(quick)
+    of_member = torch.arange(N_FOLDS).repeat_interleave(N_REPLICAS)
+    train(network, some, quick, held_out=of_member[:, None] == fold, generator=generator)
+    with torch.no_grad():
+        members = network(some.X.float()).double().unflatten(0, (N_FOLDS, N_REPLICAS))
+    row = torch.arange(len(fold))
+    blind = members.transpose(0, 1)[:, fold, row]
+    distance = torch.empty(len(fold))
+    for one in range(N_FOLDS):
+        out = fold == one
+        if out.any() and not out.all():
+            distance[out] = TrainingDomain.of(some.X[~out], n_salts).distance(some.X[out])
+    return BlindErrors(blind.mean(0), blind.var(0), distance, some.y, some.std)
+
+
+def fit_scale(near: BlindErrors, far: BlindErrors | None) -> ErrorScale:
+    """The scale of largest likelihood, near and far counting the same.
+
+    The likelihood is Laplace's, which a few wrong rows do not inflate.
+    """
+    sets = [near] if far is None else [near, far]
+
+    def loss(parameters: np.ndarray) -> float:
+        scale = _scale(parameters)
+        total = 0.0
+        for errors in sets:
+            width = errors.scale(scale) / 2**0.5
+            total += float(((errors.mean - errors.y).abs() / width + torch.log(width)).mean())
+        return total
+
+    start = np.log([0.05, 0.02, 1.0, 0.3])
+    best = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 400, "xatol": 0.02, "fatol": 1e-4})
+    return _scale(best.x)
+
+
+def conformal_quantiles(near: BlindErrors, far: BlindErrors | None, scale: ErrorScale) -> ConformalQuantiles:
+    """Quantiles of the standardised errors, with the finite-sample correction of split conformal prediction."""
+    near_quantiles = _quantiles(near, scale)
+    return ConformalQuantiles(near_quantiles, near_quantiles if far is None else _quantiles(far, scale))
+
+
+def _quantiles(errors: BlindErrors, scale: ErrorScale) -> Tensor:
+    standardised = ((errors.mean - errors.y).abs() / errors.scale(scale)).numpy()
+    n = len(standardised)
+    levels = np.minimum(np.ceil((n + 1) * np.asarray(LEVELS)) / n, 1.0)
+    return torch.from_numpy(np.quantile(standardised, levels, method="higher"))
+
+
+def _scale(parameters: np.ndarray) -> ErrorScale:
+    floor, share, spread, far = np.exp(np.clip(parameters, -8, 3)).tolist()
+    return ErrorScale(max(floor, SMALLEST_FLOOR_MS_CM), max(share, SMALLEST_SHARE), spread, far)
+
+
+def _folds(groups: Sequence[str]) -> Tensor | None:
+    """Fold of each row: groups whole, the largest first into the smallest fold. None when there is but one group."""
+    names, index, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        return None
+    fold_of, load = np.empty(len(names), dtype=int), np.zeros(N_FOLDS)
+    for group in sorted(range(len(names)), key=lambda g: (-counts[g], names[g])):
+        fold_of[group] = int(load.argmin())
+        load[fold_of[group]] += counts[group]
+    return torch.from_numpy(fold_of[index])

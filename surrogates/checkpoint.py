@@ -14,7 +14,7 @@ from saltloop.chemistry.errors import SaltloopError
 from torch import Tensor
 
 FORMAT = "saltloop-surrogate"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class CheckpointError(SaltloopError, ValueError):
@@ -36,7 +36,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of a checkpoint.
 
     Raises:
-        CheckpointError: not a safetensors file, not ours, or written by a newer saltloop.
+        CheckpointError: not a safetensors file, not ours, or of another saltloop's format.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -56,5 +56,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(
             f"{path} has checkpoint format {version}, this saltloop knows {FORMAT_VERSION}; "
             "upgrade with 'pip install --upgrade saltloop'."
+        )
+    if version < FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} holds a network of checkpoint format {version}; this saltloop has another network (format "
+            f"{FORMAT_VERSION}). Train again."
         )
     return tensors, header

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 
 import torch
 from saltloop.surrogates.mfnet import MFNetEnsemble
+from saltloop.surrogates.scan import ScanEnsemble
 from saltloop.surrogates.settings import SurrogateSettings
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+EnsembleNetwork = MFNetEnsemble | ScanEnsemble
+
 HUBER_BETA_MS_CM = 0.3
-#: A row with this standard uncertainty has half the weight of an exact one (mS/cm).
-HALF_WEIGHT_UNCERTAINTY_MS_CM = 0.5
+#: Added to k before the logarithm in the relative loss, and where that loss becomes absolute.
+LN_OFFSET_MS_CM, LN_HUBER_BETA = 0.1, 0.1
+#: A row whose standard uncertainty is this much (mS/cm, and a share of its conductivity) has half the weight of an
+#: exact one: a good measurement's few per cent do not count against the tail.
+HALF_WEIGHT_MS_CM, HALF_WEIGHT_SHARE = 0.3, 0.1
 #: Epoch length of small data sets: a few hundred rows are seen this many steps an epoch at least.
 MIN_STEPS_PER_EPOCH = 8
+#: Largest norm of one member's gradient in one step.
+LARGEST_GRADIENT = 5.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,10 @@ class TrainingRows:
     """n, mS/cm."""
     std: Tensor
     """n, standard uncertainty in mS/cm."""
+
+    def select(self, index: Tensor) -> TrainingRows:
+        """Some of the rows, by index or mask."""
+        return TrainingRows(self.X[index], self.y[index], self.std[index])
 
 
 @contextmanager
@@ -45,26 +57,29 @@ def _one_thread() -> Iterator[None]:
 
 @_one_thread()
 def train(
-    network: MFNetEnsemble,
+    network: EnsembleNetwork,
     rows: TrainingRows,
     settings: SurrogateSettings,
     *,
+    held_out: Tensor,
     generator: torch.Generator,
     progress: Callable[[int, int], None] | None = None,
-) -> Tensor:
-    """Train the network in place; returns which rows each member did not see, members x n (bool).
+) -> None:
+    """Train the network in place; ``held_out`` (members x n, bool) says which rows each member does not see.
 
-    Each member has its own held-out rows, its own order and its own initial weights. A row counts by its uncertainty:
-    ``w = s0^2 / (s0^2 + std^2)`` with ``s0`` = 0.5 mS/cm.
+    Each member has its own order of rows and its own initial weights. A row counts by its uncertainty u against what
+    is usual at its conductivity k: ``w = t^2 / (t^2 + u^2)`` with ``t = 0.3 mS/cm + 0.1 k``.
     """
     n, members = len(rows.y), network.n_members
-    held_out = torch.rand(members, n, generator=generator) < settings.held_out
-    weights = HALF_WEIGHT_UNCERTAINTY_MS_CM**2 / (HALF_WEIGHT_UNCERTAINTY_MS_CM**2 + rows.std.float() ** 2)
+    network.mark_seen(rows.X, held_out)
+    usual = HALF_WEIGHT_MS_CM + HALF_WEIGHT_SHARE * rows.y
+    weights = (usual**2 / (usual**2 + rows.std**2)).float()
     weights = torch.where(held_out, 0.0, weights)
     X, y = rows.X.float(), rows.y.float()
     batch = min(settings.batch_size, n)
     steps = max(n // batch, MIN_STEPS_PER_EPOCH)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    parameters = list(network.parameters())
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     schedule = None
     if settings.schedule == "one_cycle":
         total = settings.epochs * steps
@@ -76,18 +91,32 @@ def train(
         order = _orders(members, n, steps * batch, generator)
         for step in range(steps):
             index = order[:, step * batch : (step + 1) * batch]
-            predicted = network(X[index])
+            predicted = network(X[index], generator)
             loss = (weights[member, index] * _loss(predicted, y[index], settings)).mean(dim=-1).sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            _clip_by_member(parameters)
             optimiser.step()
             if schedule is not None:
                 schedule.step()
         if progress:
             progress(epoch + 1, settings.epochs)
-    for parameter in network.parameters():
+    for parameter in parameters:
         parameter.requires_grad_(False)
-    return held_out
+
+
+def random_held_out(members: int, n: int, share: float, generator: torch.Generator) -> Tensor:
+    """Each member's own held-out rows, members x n (bool)."""
+    return torch.rand(members, n, generator=generator) < share
+
+
+def _clip_by_member(parameters: list[nn.Parameter]) -> None:
+    """Limit each member's gradient by its own norm, so that members stay independent of each other."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+    factor = (LARGEST_GRADIENT / norm.clamp_min(1e-12)).clamp_max(1.0)
+    for gradient in gradients:
+        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
 
 
 def _orders(members: int, n: int, length: int, generator: torch.Generator) -> Tensor:
@@ -102,4 +131,9 @@ def _orders(members: int, n: int, length: int, generator: torch.Generator) -> Te
 def _loss(predicted: Tensor, y: Tensor, settings: SurrogateSettings) -> Tensor:
     if settings.loss == "squared":
         return (predicted - y) ** 2
-    return functional.smooth_l1_loss(predicted, y, beta=HUBER_BETA_MS_CM, reduction="none")
+    absolute = functional.smooth_l1_loss(predicted, y, beta=HUBER_BETA_MS_CM, reduction="none")
+    if not settings.relative_loss:
+        return absolute
+    ln_predicted, ln_y = torch.log(predicted + LN_OFFSET_MS_CM), torch.log(y + LN_OFFSET_MS_CM)
+    relative = functional.smooth_l1_loss(ln_predicted, ln_y, beta=LN_HUBER_BETA, reduction="none")
+    return absolute + settings.relative_loss * relative

@@ -1,81 +1,72 @@
-"""MFNet with dynamic routing, for a whole ensemble at once: every parameter has a leading member dimension.
+"""MFNet with dynamic routing over a conductivity law, for a whole ensemble at once.
 
-Source: SCAN (Wang & You, Nat. Comput. Sci. 2026). Three sub-networks read salt, solvents and conditions, each with
-attention; their outputs are fused, and a router mixes ``n_routes`` linear heads row by row. Two things differ:
-inputs are mole fractions and molality (SCAN's unit and ratio flags tell the source of a row apart), and the default
-attends over the solvents that are in the mixture, where SCAN attends over a sequence of length one.
+Source: SCAN (Wang & You, Nat. Comput. Sci. 2026): sub-networks read salt, solvents and conditions, their outputs are
+fused, and a router mixes ``n_routes`` heads row by row. Here a head is not a number but the coefficients of a
+conductivity law (``saltloop.surrogates.law``) for this salt in this mixture; the router sees the conditions as well,
+and a bounded correction takes up what the law cannot say. SCAN's own network is ``saltloop.surrogates.scan``.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
+from saltloop.surrogates.law import LN_K_RANGE, N_COEFFICIENTS, SMALLEST_MOLALITY, ln_conductivity
 from saltloop.surrogates.settings import SurrogateSettings
+from saltloop.surrogates.stacked import ResidualBranch, StackedLinear
 from torch import Tensor, nn
 from torch.nn import functional
 
-T_CENTRE_K, T_SCALE_K = 298.15, 40.0
+T_CENTRE_K = 298.15
 N_CONDITIONS = 6
-
-
-class StackedLinear(nn.Module):
-    """One linear layer for each of ``n_members`` members: ``members x n x d_in -> members x n x d_out``."""
-
-    def __init__(self, n_members: int, d_in: int, d_out: int, generator: torch.Generator) -> None:
-        super().__init__()
-        bound = 1 / math.sqrt(d_in)
-        uniform = torch.rand(n_members, d_in + 1, d_out, generator=generator) * 2 - 1
-        self.weight = nn.Parameter(uniform[:, :d_in] * bound)
-        self.bias = nn.Parameter(uniform[:, d_in:] * bound)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class Branch(nn.Module):
-    """Two hidden layers with ReLU, as each of SCAN's sub-networks."""
-
-    def __init__(self, n_members: int, d_in: int, hidden: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.first = StackedLinear(n_members, d_in, hidden, generator)
-        self.second = StackedLinear(n_members, hidden, hidden, generator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.second(functional.relu(self.first(x))))
+#: Spread of the learned coordinates before training.
+EMBEDDING_STD = 0.1
+#: The heads start near the usual liquid, so that the law's exponentials do not run away.
+HEAD_GAIN, CORRECTION_GAIN = 0.3, 0.1
 
 
 class SpeciesPool(nn.Module):
-    """What a mixture looks like to the network: its species' features, averaged and attended to.
+    """What a mixture looks like to the network: the mean of its species' tokens, and how unlike they are.
 
-    Each species is its descriptors and ``embedding`` learned coordinates. Attention weights are the shares times
-    ``exp(query . key)``, so a species that is absent has no say and the result is smooth in the shares.
+    A token is a species' descriptors and learned coordinates through one layer. The second moment tells a mixture of
+    unlike species from one species in the middle between them. Smooth in the shares; an absent species has no say.
     """
 
     def __init__(
-        self, n_members: int, descriptors: Tensor, embedding: int, d_query: int, generator: torch.Generator
+        self, settings: SurrogateSettings, descriptors: Tensor, generator: torch.Generator, *, has_spread: bool
     ) -> None:
+        """``descriptors``: species x d, standardised."""
         super().__init__()
         n_species, n_descriptors = descriptors.shape
+        members = settings.n_members
+        self.dropout, self.noise, self.has_spread = settings.identity_dropout, settings.descriptor_noise, has_spread
         self.descriptors: Tensor
+        self.seen: Tensor
         self.register_buffer("descriptors", descriptors)
-        self.embedding = nn.Parameter(torch.randn(n_members, n_species, embedding, generator=generator) * 0.3)
-        self.width = n_descriptors + embedding
-        self.query = StackedLinear(n_members, d_query + self.width, self.width, generator)
-        self.key = StackedLinear(n_members, self.width, self.width, generator)
-        self.value = StackedLinear(n_members, self.width, self.width, generator)
-        self.d_out = 2 * self.width
+        self.register_buffer("seen", torch.ones(members, n_species, 1))
+        initial = torch.randn(members, n_species, settings.embedding, generator=generator) * EMBEDDING_STD
+        self.embedding = nn.Parameter(initial)
+        self.token = StackedLinear(members, n_descriptors + settings.embedding, settings.token, generator)
+        self.d_out = settings.token * (2 if has_spread else 1)
 
-    def forward(self, shares: Tensor, context: Tensor) -> Tensor:
-        """``shares``: members x n x species, summing to 1; ``context``: members x n x d_query."""
-        n_members = self.embedding.shape[0]
-        tokens = torch.cat([self.descriptors.expand(n_members, -1, -1), self.embedding], dim=-1)
-        mean = shares @ tokens
-        query = self.query(torch.cat([context, mean], dim=-1))
-        logits = query @ self.key(tokens).transpose(1, 2) / math.sqrt(self.width)
-        weights = shares * torch.exp(logits - logits.amax(dim=-1, keepdim=True))
-        weights = weights / weights.sum(dim=-1, keepdim=True).clamp_min(1e-12)
-        return torch.cat([mean, weights @ self.value(tokens)], dim=-1)
+    def forward(self, shares: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Features of mixtures, members x n x d_out; ``shares``: members x n x species, summing to 1.
+
+        With a generator (in training), each species' coordinates are withheld now and then, and its descriptors are
+        noisy where they are: what is learned for unknown species comes from their kin.
+        """
+        members, n_species, _ = self.embedding.shape
+        embedding = self.embedding * self.seen
+        descriptors = self.descriptors.expand(members, -1, -1)
+        if generator is not None and self.dropout:
+            withheld = (torch.rand(members, n_species, 1, generator=generator) < self.dropout).float()
+            embedding = embedding * (1 - withheld)
+            noise = torch.randn(descriptors.shape, generator=generator) * self.noise
+            descriptors = descriptors + withheld * noise
+        linear = self.token(torch.cat([descriptors, embedding], dim=-1))
+        mean = shares @ functional.silu(linear)
+        if not self.has_spread:
+            return mean
+        spread = shares @ linear**2 - (shares @ linear) ** 2
+        return torch.cat([mean, 0.5 * spread], dim=-1)
 
 
 class MFNetEnsemble(nn.Module):
@@ -88,53 +79,69 @@ class MFNetEnsemble(nn.Module):
         solvent_descriptors: Tensor,
         generator: torch.Generator,
     ) -> None:
-        """``*_descriptors``: species x descriptors, scaled; ``generator`` gives every initial weight."""
+        """``*_descriptors``: species x descriptors, standardised; ``generator`` gives every initial weight."""
         super().__init__()
-        self.n_members, hidden = settings.n_members, settings.hidden
+        members, hidden = settings.n_members, settings.hidden
+        self.n_members, self.n_routes, self.largest_correction = members, settings.n_routes, settings.correction
         self.n_salts = len(salt_descriptors)
-        members = self.n_members
-        self.salt_pool = SpeciesPool(members, salt_descriptors, settings.embedding, N_CONDITIONS, generator)
-        d_context = N_CONDITIONS + self.salt_pool.width
-        self.solvent_pool = SpeciesPool(members, solvent_descriptors, settings.embedding, d_context, generator)
-        self.salt_branch = Branch(members, self.salt_pool.d_out, hidden, generator)
-        self.solvent_branch = Branch(members, self.solvent_pool.d_out, hidden, generator)
-        self.condition_branch = Branch(members, N_CONDITIONS, hidden, generator)
-        self.fusion = StackedLinear(members, 3 * hidden, hidden, generator)
-        self.mixing = StackedLinear(members, hidden, hidden, generator)
-        self.router_hidden = StackedLinear(members, hidden, hidden, generator)
+        self.salt_pool = SpeciesPool(settings, salt_descriptors, generator, has_spread=False)
+        self.solvent_pool = SpeciesPool(settings, solvent_descriptors, generator, has_spread=True)
+        self.mixture = ResidualBranch(members, self.salt_pool.d_out + self.solvent_pool.d_out, hidden, generator)
+        self.heads = StackedLinear(members, hidden, settings.n_routes * N_COEFFICIENTS, generator, gain=HEAD_GAIN)
+        self.fusion = StackedLinear(members, hidden + N_CONDITIONS, hidden, generator)
+        self.router_hidden = StackedLinear(members, hidden + N_CONDITIONS, hidden, generator)
         self.router = StackedLinear(members, hidden, settings.n_routes, generator)
-        self.heads = StackedLinear(members, hidden, settings.n_routes, generator)
+        self.correction = StackedLinear(members, hidden, 1, generator, gain=CORRECTION_GAIN)
 
-    def forward(self, X: Tensor) -> Tensor:
-        """Conductivity in mS/cm, members x n, for encoded rows ``n x dim`` or ``members x n x dim``."""
-        return self.with_latent(X)[0]
+    def forward(self, X: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Conductivity in mS/cm, members x n, for encoded rows ``n x dim`` or ``members x n x dim``.
+
+        ``generator``: in training, where the identity of species is withheld at random.
+        """
+        return self._evaluate(X, generator)[0]
 
     def with_latent(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Conductivity (members x n) and the fused features it was read from (members x n x hidden)."""
-        latent, molality = self._fused(X)
-        routes = torch.softmax(self.router(functional.relu(self.router_hidden(latent))), dim=-1)
-        mixed = (routes * self.heads(latent)).sum(dim=-1)
-        # Proportional to the concentration as it vanishes: no salt, no conductivity.
-        return functional.softplus(mixed) * torch.tanh(molality * 4), latent
+        """Conductivity (members x n) and the fused features of mixture and conditions (members x n x hidden)."""
+        predicted, latent, _ = self._evaluate(X, None)
+        return predicted, latent
 
-    def _fused(self, X: Tensor) -> tuple[Tensor, Tensor]:
+    def with_routes(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Conductivity (members x n) and the weight of each route (members x n x n_routes)."""
+        predicted, _, routes = self._evaluate(X, None)
+        return predicted, routes
+
+    def mark_seen(self, X: Tensor, held_out: Tensor) -> None:
+        """Leave out a species' learned coordinates where a member sees no row with it: they would be noise.
+
+        ``X``: n x dim; ``held_out``: members x n (bool).
+        """
+        present = ((~held_out).float() @ (X > 0).float() > 0).float().unsqueeze(-1)
+        self.salt_pool.seen.copy_(present[:, : self.n_salts])
+        self.solvent_pool.seen.copy_(present[:, self.n_salts : -1])
+
+    def _evaluate(self, X: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         if X.dim() == 2:
             X = X.expand(self.n_members, -1, -1)
         salts, solvents, temperature = X[..., : self.n_salts], X[..., self.n_salts : -1], X[..., -1]
         molality = salts.sum(dim=-1)
-        conditions = _conditions(molality, temperature)
         salt_shares = salts / molality.clamp_min(1e-6).unsqueeze(-1)
-        salt = self.salt_pool(salt_shares, conditions)
-        context = torch.cat([conditions, salt[..., : self.salt_pool.width]], dim=-1)
-        solvent = self.solvent_pool(solvents, context)
-        branches = [self.salt_branch(salt), self.solvent_branch(solvent), self.condition_branch(conditions)]
-        fused = functional.silu(self.fusion(torch.cat(branches, dim=-1)))
-        return fused + functional.silu(self.mixing(fused)), molality
+        pooled = [self.salt_pool(salt_shares, generator), self.solvent_pool(solvents, generator)]
+        mixture = self.mixture(torch.cat(pooled, dim=-1))
+        with_conditions = torch.cat([mixture, _conditions(molality, temperature)], dim=-1)
+        latent = functional.silu(self.fusion(with_conditions))
+        routes = torch.softmax(self.router(functional.silu(self.router_hidden(with_conditions))), dim=-1)
+        heads = self.heads(mixture).unflatten(-1, (self.n_routes, N_COEFFICIENTS))
+        coefficients = (routes.unsqueeze(-1) * heads).sum(dim=-2)
+        ln_k = ln_conductivity(coefficients, molality, temperature)
+        ln_k = ln_k + self.largest_correction * torch.tanh(self.correction(latent)).squeeze(-1)
+        # No salt, no conductivity: the law's ln m has a floor, which is taken off again.
+        vanishing = molality / (molality + SMALLEST_MOLALITY)
+        return torch.exp(ln_k.clamp(*LN_K_RANGE)) * vanishing, latent, routes
 
 
 def _conditions(molality: Tensor, temperature_K: Tensor) -> Tensor:
-    """Six conditions: molality in three shapes, temperature as in linear and Arrhenius laws, a product of both."""
-    T = (temperature_K - T_CENTRE_K) / T_SCALE_K
-    arrhenius = (1000 / temperature_K.clamp_min(100) - 1000 / T_CENTRE_K) * 2
-    root = torch.sqrt(molality + 1e-6)
-    return torch.stack([molality, root, torch.log1p(molality * 5), T, arrhenius, root * arrhenius], dim=-1)
+    """Six conditions: molality in three shapes, temperature as in an Arrhenius law, its square, a product of both."""
+    arrhenius = 1000 / temperature_K.clamp_min(100) - 1000 / T_CENTRE_K
+    root = torch.sqrt(molality + SMALLEST_MOLALITY)
+    shapes = [molality, root, torch.log(molality + 0.05), arrhenius, arrhenius**2, root * arrhenius]
+    return torch.stack(shapes, dim=-1)

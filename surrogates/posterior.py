@@ -10,8 +10,10 @@ import torch
 from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
-from saltloop.surrogates.ensemble import TrainingRows
-from saltloop.surrogates.mfnet import MFNetEnsemble
+from saltloop.surrogates.calibration import ErrorScale
+from saltloop.surrogates.domain import TrainingDomain
+from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows
+from saltloop.surrogates.local import LocalCorrection
 from torch import Tensor
 
 #: Share of the (scaled) ensemble variance that is local: correlated over the latent features, not through the few
@@ -22,40 +24,60 @@ JITTER = 1e-6
 CHUNK = 4096
 
 
+#: Lengthscale of the residual: this fraction of the median distance among training rows in latent space.
+LENGTHSCALE_FRACTION = 0.5
+N_DISTANCE_ROWS = 512
+
+
 @dataclass(frozen=True)
-class ResidualScale:
-    """What the ensemble's spread does not tell: ``variance = spread_factor^2 * spread^2 + residual_std^2``.
+class LatentScale:
+    """How the fused features are standardised, and the residual's lengthscale in them (root mean square over them)."""
 
-    ``lengthscale`` is in units of the standardised latent features (root mean square over them).
-    """
-
-    spread_factor: float
-    residual_std: float
-    """mS/cm."""
+    centre: Tensor
+    width: Tensor
     lengthscale: float
+
+    @classmethod
+    def of(cls, network: EnsembleNetwork, X: Tensor, generator: torch.Generator) -> LatentScale:
+        """The scale of the features of encoded rows (n x dim)."""
+        some = torch.randperm(len(X), generator=generator)[:N_DISTANCE_ROWS]
+        with torch.no_grad():
+            latent = side_by_side(network.with_latent(X[some].float())[1])
+        centre, width = latent.mean(0), latent.std(0).clamp_min(1e-3)
+        # Where most rows are one liquid the median distance is zero; any lengthscale above zero does.
+        median = float(torch.pdist((latent - centre) / width).median()) / latent.shape[-1] ** 0.5 or 1.0
+        return cls(centre, width, LENGTHSCALE_FRACTION * median)
+
+    def standard(self, latent: Tensor) -> Tensor:
+        """Standardised features, n x (members * hidden), of members x n x hidden."""
+        return ((side_by_side(latent) - self.centre) / self.width).double()
 
 
 class SurrogateModel(Model):
     """Joint posterior of the conductivity (mS/cm) over encoded formulations, one output.
 
-    Prior mean: the mean of the members. Prior variance: ``s^2 v + a^2`` with ``v`` the members' variance, ``s`` and
-    ``a`` from ``ResidualScale``. Half of ``s^2 v`` is correlated among points as the members are (rank M), the rest
-    and ``a^2`` by a squared-exponential kernel over the network's latent features. ``observations`` condition it
-    exactly, each with its noise. Differentiable in ``X``.
+    Prior mean: the mean of the members and, near the training set, ``LocalCorrection``. Prior variance:
+    ``s^2 v + a^2`` with ``v`` the members' variance, ``s`` and ``a`` from ``ErrorScale``; ``a`` grows with the
+    conductivity and with the distance from what was measured. Half of ``s^2 v`` is correlated among points as the
+    members are (rank M), the rest and ``a^2`` by a squared-exponential kernel over the network's latent features.
+    ``observations`` condition it exactly, each with its noise. Differentiable in ``X``.
     """
 
     def __init__(
         self,
-        network: MFNetEnsemble,
-        scale: ResidualScale,
-        latent_centre: Tensor,
-        latent_spread: Tensor,
+        network: EnsembleNetwork,
+        scale: ErrorScale,
+        latent_scale: LatentScale,
+        domain: TrainingDomain,
+        local: LocalCorrection | None = None,
         observations: TrainingRows | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.scale = scale
-        self._centre, self._spread = latent_centre, latent_spread
+        self.domain = domain
+        self._latent_scale = latent_scale
+        self._local = local
         self._seen: list[Tensor] | None = None
         if observations is not None and len(observations.y):
             with torch.no_grad():
@@ -116,10 +138,13 @@ class SurrogateModel(Model):
         rows = X.reshape(-1, X.shape[-1]).float()
         members, latent = self.network.with_latent(rows)
         members = members.double()
-        mean = members.mean(0)
-        deviations = (members - mean).T * (self.scale.spread_factor / (len(members) - 1) ** 0.5)
-        local = torch.sqrt(LOCAL_SHARE * (deviations**2).sum(-1) + self.scale.residual_std**2)
-        standard = ((side_by_side(latent) - self._centre) / self._spread).double()
+        ensemble = members.mean(0)
+        distance = self.domain.distance(rows)
+        mean = ensemble if self._local is None else ensemble + self._local(rows, distance)
+        deviations = (members - ensemble).T * (self.scale.spread_factor / (len(members) - 1) ** 0.5)
+        beyond = self.scale.local_std(mean, distance)
+        local = torch.sqrt(LOCAL_SHARE * (deviations**2).sum(-1) + beyond**2)
+        standard = self._latent_scale.standard(latent)
         shape = X.shape[:-1]
         features = deviations * (1 - LOCAL_SHARE) ** 0.5
         return mean.reshape(shape), features.reshape(*shape, -1), local.reshape(shape), standard.reshape(*shape, -1)
@@ -127,7 +152,7 @@ class SurrogateModel(Model):
     def _covariance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
         """Prior covariance among the points that ``_prior`` gave ``features, local, latent`` of: ... x n x m."""
         (features_a, local_a, latent_a), (features_b, local_b, latent_b) = a, b
-        width = latent_a.shape[-1] ** 0.5 * self.scale.lengthscale
+        width = latent_a.shape[-1] ** 0.5 * self._latent_scale.lengthscale
         squared = _squared_distance(latent_a / width, latent_b / width)
         residual = local_a.unsqueeze(-1) * local_b.unsqueeze(-2) * torch.exp(-0.5 * squared)
         return features_a @ features_b.transpose(-1, -2) + residual

@@ -12,16 +12,28 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import Species, SpeciesBook
-from saltloop.surrogates.calibration import fit_residual_scale
+from saltloop.surrogates.calibration import (
+    ConformalQuantiles,
+    ErrorScale,
+    conformal_quantiles,
+    far_errors,
+    fit_scale,
+    near_errors,
+)
 from saltloop.surrogates.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
-from saltloop.surrogates.descriptors import descriptor_table
+from saltloop.surrogates.descriptors import descriptor_table, scan_descriptor_table
+from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.encoding import FormulationEncoder
-from saltloop.surrogates.ensemble import TrainingRows, train
+from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows, random_held_out, train
+from saltloop.surrogates.local import LocalCorrection
 from saltloop.surrogates.mfnet import MFNetEnsemble
-from saltloop.surrogates.posterior import ResidualScale, SurrogateModel
+from saltloop.surrogates.posterior import LatentScale, SurrogateModel
+from saltloop.surrogates.scan import ScanEnsemble
 from saltloop.surrogates.settings import SurrogateSettings
 
 MIN_ROWS = 10
+CHUNK = 4096
+LOCAL_TENSORS = ("coordinates", "weights", "salt")
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,36 @@ class Prediction:
     """Standard deviation of the noise-free value."""
     members: np.ndarray
     """members x n, before conditioning on observations."""
+    distance: np.ndarray
+    """How much of the nearest measured liquid has to be exchanged (``TrainingDomain.distance``)."""
+    unfamiliar: tuple[tuple[str, ...], ...]
+    """Why each formulation is unlike anything known; empty where it is not."""
+    quantiles: ConformalQuantiles
+
+    def interval(self, level: float, noise: float | np.ndarray = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end (mS/cm) of the central interval that holds a share ``level`` of measured values.
+
+        ``noise``: standard uncertainty (mS/cm) of the measurements to come. Widths are conformal: on rows that the
+        ensemble had not seen, near what it knew and far from it, intervals held what they promise.
+
+        Raises:
+            ValueError: a level outside 0.05 to 0.99.
+        """
+        half = self.quantiles.half_width(level, self.distance) * np.hypot(self.std, noise)
+        return np.maximum(self.mean - half, 0.0), self.mean + half
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """All that a fit leaves."""
+
+    network: EnsembleNetwork
+    scale: ErrorScale
+    quantiles: ConformalQuantiles
+    latent: LatentScale
+    domain: TrainingDomain
+    local: LocalCorrection | None
+    """None with SCAN's network, which has no such thing."""
 
 
 class MFNetSurrogate:
@@ -48,8 +90,7 @@ class MFNetSurrogate:
     ) -> None:
         self.settings = settings
         self.encoder = FormulationEncoder(species, salts, solvents)
-        self._network: MFNetEnsemble | None = None
-        self._scale: ResidualScale | None = None
+        self._fitted: _Fitted | None = None
 
     def fit(
         self,
@@ -63,14 +104,37 @@ class MFNetSurrogate:
         Raises:
             DataError: fewer than 10 conductivities.
         """
-        rows = self._rows([m for m in measurements if m.quantity == "conductivity"])
+        conductivities = [m for m in measurements if m.quantity == "conductivity"]
+        rows = self._rows(conductivities)
         if len(rows.y) < MIN_ROWS:
             raise DataError(f"{len(rows.y)} conductivities are too few to train on; {MIN_ROWS} are the least.")
         generator = torch.Generator().manual_seed(seed)
-        network = self._new_network(generator)
-        held_out = train(network, rows, self.settings, generator=generator, progress=progress)
-        self._scale, self._centre, self._spread = fit_residual_scale(network, rows, held_out, generator)
-        self._network = network
+        network = self._new_network(self.settings, generator)
+        held_out = random_held_out(network.n_members, len(rows.y), self.settings.held_out, generator)
+        train(network, rows, self.settings, held_out=held_out, generator=generator, progress=progress)
+        n_salts = len(self.encoder.salts)
+        members = torch.cat([network(part.float()) for part in rows.X.split(CHUNK)], dim=-1)
+        local, left_out = None, torch.zeros_like(rows.y)
+        if self.settings.architecture == "physics":
+            local, left_out = LocalCorrection.fit(members.mean(0), rows, n_salts)
+        near = near_errors(members, rows, held_out, left_out)
+        far = far_errors(
+            lambda settings: self._new_network(settings, generator),
+            rows,
+            [m.reference or m.formulation.formulation_id for m in conductivities],
+            self.settings,
+            n_salts,
+            generator,
+        )
+        scale = fit_scale(near, far)
+        self._fitted = _Fitted(
+            network,
+            scale,
+            conformal_quantiles(near, far, scale),
+            LatentScale.of(network, rows.X, generator),
+            TrainingDomain.of(rows.X, n_salts),
+            local,
+        )
 
     def model(self, observations: Sequence[Measurement] = ()) -> SurrogateModel:
         """The BoTorch model, conditioned on observations (conductivities with their uncertainties).
@@ -78,10 +142,9 @@ class MFNetSurrogate:
         Raises:
             DataError: the surrogate has not been fitted or loaded.
         """
-        if self._network is None or self._scale is None:
-            raise DataError("This surrogate has learned nothing yet; call fit(measurements, seed=...) first.")
+        fitted = self._trained()
         observed = self._rows([m for m in observations if m.quantity == "conductivity"])
-        return SurrogateModel(self._network, self._scale, self._centre, self._spread, observed)
+        return SurrogateModel(fitted.network, fitted.scale, fitted.latent, fitted.domain, fitted.local, observed)
 
     def predict(self, formulations: Sequence[Formulation], observations: Sequence[Measurement] = ()) -> Prediction:
         """Mean, standard deviation and members (mS/cm) for formulations."""
@@ -90,19 +153,30 @@ class MFNetSurrogate:
         mean, std = model.predict_encoded(X)
         with torch.no_grad():
             members = model.network(X.float())
-        return Prediction(mean.numpy(), std.numpy(), members.numpy())
+        return Prediction(
+            mean.numpy(),
+            std.numpy(),
+            members.numpy(),
+            model.domain.distance(X).numpy(),
+            tuple(model.domain.reasons(X, self.encoder)),
+            self._trained().quantiles,
+        )
 
     def save(self, path: Path) -> str:
         """Write a checkpoint (safetensors); returns the SHA-256 of the file. The same weights give the same bytes."""
-        if self._network is None or self._scale is None:
-            raise DataError("There is nothing to save; call fit(measurements, seed=...) first.")
-        tensors = {f"network.{name}": value for name, value in self._network.state_dict().items()}
-        tensors |= {"latent.centre": self._centre, "latent.spread": self._spread}
+        fitted = self._trained()
+        tensors = {f"network.{name}": value for name, value in fitted.network.state_dict().items()}
+        tensors |= {"latent.centre": fitted.latent.centre, "latent.width": fitted.latent.width}
+        tensors |= {f"domain.{name}": getattr(fitted.domain, name) for name in ("liquids", "low", "high")}
+        tensors |= {"quantiles.near": fitted.quantiles.near, "quantiles.far": fitted.quantiles.far}
+        if fitted.local is not None:
+            tensors |= {f"local.{name}": getattr(fitted.local, name) for name in LOCAL_TENSORS}
         metadata = {
             "settings": self.settings.model_dump(mode="json"),
             "salts": [_identity(salt) for salt in self.encoder.salts],
             "solvents": [_identity(solvent) for solvent in self.encoder.solvents],
-            "scale": asdict(self._scale),
+            "scale": asdict(fitted.scale),
+            "lengthscale": fitted.latent.lengthscale,
         }
         return write_checkpoint(path, tensors, metadata)
 
@@ -120,24 +194,39 @@ class MFNetSurrogate:
             _check_species(path, header["solvents"], species.solvent)
             names = [[entry["name"] for entry in header[kind]] for kind in ("salts", "solvents")]
             surrogate = cls(settings, species, *names)
-            network = surrogate._new_network(torch.Generator())
+            network = surrogate._new_network(settings, torch.Generator())
             state = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
             network.load_state_dict(state)
-            surrogate._scale = ResidualScale(**header["scale"])
-            surrogate._centre, surrogate._spread = tensors["latent.centre"], tensors["latent.spread"]
+            local = None
+            if "local.weights" in tensors:
+                coordinates, weights, salt = (tensors[f"local.{name}"] for name in LOCAL_TENSORS)
+                local = LocalCorrection(coordinates, weights, salt, len(names[0]))
+            surrogate._fitted = _Fitted(
+                network,
+                ErrorScale(**header["scale"]),
+                ConformalQuantiles(tensors["quantiles.near"], tensors["quantiles.far"]),
+                LatentScale(tensors["latent.centre"], tensors["latent.width"], float(header["lengthscale"])),
+                TrainingDomain(tensors["domain.liquids"], tensors["domain.low"], tensors["domain.high"], len(names[0])),
+                local,
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             if isinstance(error, CheckpointError):
                 raise
             raise CheckpointError(f"{path} does not hold what a checkpoint must ({error}); train again.") from None
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
-        surrogate._network = network
+        network.requires_grad_(False)
         return surrogate
 
-    def _new_network(self, generator: torch.Generator) -> MFNetEnsemble:
-        salts = torch.from_numpy(descriptor_table(self.encoder.salts)).float()
-        solvents = torch.from_numpy(descriptor_table(self.encoder.solvents)).float()
-        return MFNetEnsemble(self.settings, salts, solvents, generator)
+    def _trained(self) -> _Fitted:
+        if self._fitted is None:
+            raise DataError("This surrogate has learned nothing yet; call fit(measurements, seed=...) first.")
+        return self._fitted
+
+    def _new_network(self, settings: SurrogateSettings, generator: torch.Generator) -> EnsembleNetwork:
+        is_scan = settings.architecture == "scan"
+        describe = scan_descriptor_table if is_scan else descriptor_table
+        salts = torch.from_numpy(describe(self.encoder.salts)).float()
+        solvents = torch.from_numpy(describe(self.encoder.solvents)).float()
+        return (ScanEnsemble if is_scan else MFNetEnsemble)(settings, salts, solvents, generator)
 
     def _rows(self, measurements: Sequence[Measurement]) -> TrainingRows:
         in_mS_cm = [m.in_unit("mS/cm") for m in measurements]

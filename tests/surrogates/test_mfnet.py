@@ -6,10 +6,12 @@ import sys
 import pytest
 import torch
 from saltloop.chemistry import Formulation
-from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES, descriptor_table
+from saltloop.surrogates.descriptors import SCAN_NAMES, descriptor_table, scan_descriptor_table
 from saltloop.surrogates.encoding import FormulationEncoder
-from saltloop.surrogates.mfnet import MFNetEnsemble, StackedLinear
+from saltloop.surrogates.mfnet import MFNetEnsemble
+from saltloop.surrogates.scan import ScanEnsemble
 from saltloop.surrogates.settings import SCAN_PRESET, SurrogateSettings
+from saltloop.surrogates.stacked import StackedLinear
 
 
 @pytest.fixture
@@ -22,9 +24,14 @@ def network(encoder):
     return build(encoder, SurrogateSettings(n_members=3, hidden=16))
 
 
+both_architectures = pytest.mark.parametrize("architecture", ["physics", "scan"])
+
+
 def build(encoder, settings):
-    tables = [torch.from_numpy(descriptor_table(s)).float() for s in (encoder.salts, encoder.solvents)]
-    return MFNetEnsemble(settings, *tables, torch.Generator().manual_seed(0))
+    is_scan = settings.architecture == "scan"
+    describe = scan_descriptor_table if is_scan else descriptor_table
+    tables = [torch.from_numpy(describe(s)).float() for s in (encoder.salts, encoder.solvents)]
+    return (ScanEnsemble if is_scan else MFNetEnsemble)(settings, *tables, torch.Generator().manual_seed(0))
 
 
 def liquids():
@@ -51,15 +58,50 @@ def test_a_species_without_a_column_is_named(encoder):
 
 
 def test_the_fourteen_descriptors_of_scan_are_scaled_to_one(book):
-    table = descriptor_table(book.solvents)
-    assert table.shape == (38, len(DESCRIPTOR_NAMES)) == (38, 14)
+    table = scan_descriptor_table(book.solvents)
+    assert table.shape == (38, len(SCAN_NAMES)) == (38, 14)
     assert abs(table).max() == pytest.approx(1.0)
 
 
-def test_outputs_are_positive_and_one_a_member(network, encoder):
+@both_architectures
+def test_outputs_are_positive_and_one_a_member(encoder, architecture):
+    network = build(encoder, SurrogateSettings(n_members=3, hidden=16, architecture=architecture))
     predicted = network(encoder.encode(liquids()).float())
     assert predicted.shape == (3, 3)
     assert (predicted > 0).all()
+
+
+@both_architectures
+def test_routes_sum_to_one_and_latent_features_are_one_row_a_member(encoder, architecture):
+    network = build(encoder, SurrogateSettings(n_members=3, hidden=16, n_routes=4, architecture=architecture))
+    X = encoder.encode(liquids()).float()
+    predicted, routes = network.with_routes(X)
+    torch.testing.assert_close(routes.sum(-1), torch.ones(3, 3))
+    assert routes.shape == (3, 3, 4)
+    same, latent = network.with_latent(X)
+    assert latent.shape == (3, 3, 16)
+    torch.testing.assert_close(same, predicted)
+
+
+def test_in_training_identities_are_withheld_at_random(encoder):
+    network = build(encoder, SurrogateSettings(n_members=3, hidden=16, identity_dropout=0.5))
+    X = encoder.encode(liquids()).float()
+    first, second = (network(X, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert not torch.allclose(first, second)
+    torch.testing.assert_close(network(X), network(X))
+
+
+def test_coordinates_of_a_species_that_a_member_never_saw_are_not_used(encoder, network):
+    X = encoder.encode(liquids()).float()
+    held_out = torch.zeros(3, len(X), dtype=torch.bool)
+    held_out[1, [1, 2]] = True
+    network.mark_seen(X, held_out)
+    assert network.salt_pool.seen.squeeze(-1).tolist() == [[1, 1], [1, 0], [1, 1]]
+    assert network.solvent_pool.seen.squeeze(-1).tolist() == [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
+    before = network(X)
+    with torch.no_grad():
+        network.salt_pool.embedding[1, 1] += 5.0
+    torch.testing.assert_close(network(X)[1], before[1])
 
 
 def test_no_salt_no_conductivity(network, encoder):
@@ -74,6 +116,7 @@ def test_the_order_of_solvents_does_not_matter(book, network, encoder):
     order = [2, 0, 1]
     state["solvent_pool.embedding"] = state["solvent_pool.embedding"][:, order]
     state["solvent_pool.descriptors"] = state["solvent_pool.descriptors"][order]
+    state["solvent_pool.seen"] = state["solvent_pool.seen"][:, order]
     other.load_state_dict(state)
     torch.testing.assert_close(other(shuffled.encode(liquids()).float()), network(encoder.encode(liquids()).float()))
 
