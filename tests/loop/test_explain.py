@@ -5,15 +5,20 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from saltloop.chemistry import Formulation, SpeciesBook, load_literature
+from saltloop.chemistry import Formulation, Measurement, SpeciesBook, load_literature
 from saltloop.loop import explain_features
 from saltloop.loop import explain_liquid as explain_liquid_module
+from saltloop.loop.campaign import Campaign
 from saltloop.loop.cli import cli
+from saltloop.loop.controller import fit_surrogate
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.explain import Subject, listed, percent, usable, with_sign
 from saltloop.loop.explain_liquid import explain_liquid
 from saltloop.loop.explain_model import explain_model
 from saltloop.loop.html_page import Page
+from saltloop.loop.intake import result_entry
+from saltloop.loop.screen import Screen
+from saltloop.loop.strategy import SurrogateStrategy
 from saltloop.surrogates.settings import SurrogateSettings
 from saltloop.surrogates.surrogate import MFNetSurrogate
 
@@ -154,6 +159,30 @@ def test_the_command_writes_a_page_and_says_where(weights, tmp_path):
     assert "predicted" in done.output
     assert f"Page: {page}" in done.output
     assert "Why " in page.read_text()
+
+
+def test_a_campaign_s_model_is_explained_with_its_results(tmp_path):
+    file = tmp_path / "lab.yaml"
+    file.write_text(
+        "name: lab\nspace: {salts: [LiPF6], solvents: [EC, DME]}\noracle: {kind: lab}\n"
+        "surrogate: {n_members: 2, hidden: 16, epochs: 3}\n"
+    )
+    told = Measurement(
+        formulation=Formulation.parse("1.0 mol/kg LiPF6 in EC:DME 1:4 (w/w) at 298.15 K"),
+        value=14.0,
+        unit="mS/cm",
+        standard_uncertainty=0.1,
+        source="experiment",
+        external_id="x",
+    )
+    with Campaign.start_or_resume(file) as campaign:
+        fit_surrogate(campaign, SurrogateStrategy(campaign), screen=Screen(is_quiet=True))
+        campaign.append("result_ingested", {"results": [result_entry(told, None, None)]})
+    done = run(str(told.formulation), "-c", file, "-o", tmp_path / "page.html", "--json")
+    figures = json.loads(done.stdout)
+    assert figures["mean"] == pytest.approx(14.0, abs=0.5)
+    assert figures["nearest_known"][0]["distance"] == 0
+    assert "campaign &#x27;lab&#x27;" in (tmp_path / "page.html").read_text()
 
 
 def test_the_command_for_scripts_prints_json(weights, tmp_path):
