@@ -1,7 +1,7 @@
 """The models of the accuracy benchmark: what saltloop is compared with, each at settings that are fixed here.
 
-Nothing was tuned on scored rows: settings are the libraries' documented defaults or common practice for tables of this
-size, and the SVR's come from a validation part of a random split's training rows.
+Settings are the libraries' defaults or common practice for tables of this size, the same for all splits. The SVR's were
+chosen on a part of the training rows of another random split; some of those rows are scored here.
 """
 
 from __future__ import annotations

@@ -13,6 +13,10 @@ from saltloop.chemistry.measurement import Measurement
 ODD_PAPERS = ("10.1007/s10008-002-0300-9", "10.1016/S0378-7753(01)00697-8")
 RANGES = ("≤ 1", "1–4", "4–10", "10–15", "> 15")
 EDGES = (1.0, 4.0, 10.0, 15.0)
+#: Splits whose folds are things of their own, so that the mean over folds means something.
+MACRO_SPLITS = ("papers", "salts", "solvents", "laboratories")
+MOST_COLUMNS = 10
+"""Splits with more folds get no table of each fold's MAE."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ def tables(split: str, found: Mapping[str, Sequence[ScoredFold]], n_folds: int, 
         f"| model | MAE | RMSE | R² | macro MAE | {by_range} | MAE / RMSE without odd papers | CPU s a fold |",
         "|" + "---|" * 12,
     ]
-    lines += [f"| {model} | {_errors(folds, n_folds, rows)} |" for model, folds in found.items()]
+    lines += [f"| {model} | {_errors(split, folds, n_folds, rows)} |" for model, folds in found.items()]
     with_intervals = {model: folds for model, folds in found.items() if all(fold.low is not None for fold in folds)}
     if with_intervals:
         lines += [
@@ -45,17 +49,27 @@ def tables(split: str, found: Mapping[str, Sequence[ScoredFold]], n_folds: int, 
             "|---|---|---|---|",
         ]
         lines += [f"| {model} | {_intervals(folds, rows)} |" for model, folds in with_intervals.items()]
+    if 1 < n_folds <= MOST_COLUMNS:
+        names = list(dict.fromkeys(fold.name for folds in found.values() for fold in folds))
+        lines += [f"\n| MAE of each fold | {' | '.join(names)} |", "|" + "---|" * (len(names) + 1)]
+        lines += [f"| {model} | {' | '.join(_each(folds, names, rows))} |" for model, folds in found.items()]
     return "\n".join(lines)
 
 
-def _errors(folds: Sequence[ScoredFold], n_folds: int, rows: Sequence[Measurement]) -> str:
+def _each(folds: Sequence[ScoredFold], names: Sequence[str], rows: Sequence[Measurement]) -> list[str]:
+    errors = {fold.name: np.abs(fold.mean - truth_of(rows, fold.index)).mean() for fold in folds}
+    return [f"{errors[name]:.3f}" if name in errors else "" for name in names]
+
+
+def _errors(split: str, folds: Sequence[ScoredFold], n_folds: int, rows: Sequence[Measurement]) -> str:
     index = np.concatenate([fold.index for fold in folds])
     truth = truth_of(rows, index)
     error = np.concatenate([fold.mean for fold in folds]) - truth
     by_range = mae_by_range(error, truth)
     trusted = np.array([rows[i].reference not in ODD_PAPERS for i in index])
     r2 = 1 - (error**2).sum() / ((truth - truth.mean()) ** 2).sum()
-    cells = [f"{np.abs(error).mean():.3f}", f"{_rmse(error):.3f}", f"{r2:.3f}", f"{macro_mae(folds, rows):.2f}"]
+    macro = f"{macro_mae(folds, rows):.2f}" if split in MACRO_SPLITS else "–"
+    cells = [f"{np.abs(error).mean():.3f}", f"{_rmse(error):.3f}", f"{r2:.3f}", macro]
     cells += ["–" if np.isnan(one) else f"{one:.2f}" for one in by_range]
     cells.append(f"{np.abs(error[trusted]).mean():.3f} / {_rmse(error[trusted]):.3f}")
     cells.append(f"{np.mean([fold.seconds for fold in folds]):.0f}")

@@ -7,7 +7,7 @@
 Each fold's predictions go to FOLDER/MODEL/SPLIT/FOLD.npz as soon as there are any; folds that are there are not done
 again, so a run that was killed goes on. Times are processor seconds. SALTLOOP_SHARED finds the data (../shared):
 all 13,302 complete rows of CALiSol-23, unaltered, in file order, negative conductivities set to 0. The splits are
-described in accuracy_splits.py, the models and their settings in accuracy_peers.py. Nothing is chosen on scored rows.
+described in accuracy_splits.py, the models and their settings in accuracy_peers.py.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def main() -> None:
         for name in splits:
             folds = split(name, rows, n_known)
             found = {model: saved(arguments.out / model / name, folds) for model in models}
-            print(tables(name, {model: one for model, one in found.items() if one}, len(folds), rows), flush=True)
+            if found := {model: one for model, one in found.items() if one}:
+                print(tables(name, found, len(folds), rows), flush=True)
         return
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     for model in models:
