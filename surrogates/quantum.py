@@ -97,11 +97,9 @@ def known_record(smiles: str) -> QuantumRecord | None:
         DataError: a damaged file in the cache.
     """
     inchikey = _key(computed_part(smiles))
-    if shipped := shipped_records().get(inchikey):
+    shipped, path = shipped_records().get(inchikey), _cache_path(inchikey)
+    if (shipped and shipped.energy_Eh is not None) or not path.is_file():
         return shipped
-    path = _cache_path(inchikey)
-    if not path.is_file():
-        return None
     try:
         return QuantumRecord.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -77,7 +77,8 @@ def descriptors(
 def _on_demand(smiles: str, quiet: bool) -> QuantumRecord:
     from saltloop.surrogates.quantum import compute_quantum, known_record, remember
 
-    if record := known_record(smiles):
+    record = known_record(smiles)
+    if record is not None and record.energy_Eh is not None:
         return record
     with _progress(smiles, quiet) as progress:
         record = compute_quantum(smiles, progress=progress)
