@@ -22,7 +22,7 @@ N_FOLDS, N_REPLICAS = 5, 2
 #: Rows and optimiser steps of the smaller ensemble.
 N_CROSS_ROWS, N_CROSS_STEPS = 2500, 400
 #: Exchange of this much of a liquid makes it far (see ``TrainingDomain.distance``).
-FAR_DISTANCE = 0.15
+FAR_DISTANCE = 0.25
 #: The error far away is a share of this plus the conductivity, mS/cm.
 FAR_OFFSET_MS_CM = 0.5
 #: mS/cm and share of the conductivity below which no error is believed to be.
@@ -32,9 +32,10 @@ LEVELS = (*np.round(np.arange(0.05, 0.96, 0.05), 2).tolist(), 0.975, 0.99)
 
 @dataclass(frozen=True)
 class ErrorScale:
-    """``variance = (floor + share k)^2 + (spread_factor * spread)^2 + (far (k + 0.5) (1 - exp(-d / 0.15)))^2``.
+    """``variance = (floor + share k)^2 + (spread_factor * spread)^2 + (far (k + 0.5) f)^2``.
 
-    k: predicted conductivity (mS/cm); spread: the members'; d: distance from the nearest measured liquid.
+    k: predicted conductivity (mS/cm); spread: the members'; ``f = 1 - exp(-(d / 0.25)^2)`` with the distance d from the
+    nearest measured liquid.
     """
 
     floor: float
@@ -89,7 +90,7 @@ class BlindErrors:
 
 def farness(distance: Tensor) -> Tensor:
     """0 at a measured liquid, towards 1 far from all."""
-    return 1 - torch.exp(-distance / FAR_DISTANCE)
+    return 1 - torch.exp(-((distance / FAR_DISTANCE) ** 2))
 
 
 def near_errors(members: Tensor, rows: TrainingRows, held_out: Tensor, correction: Tensor) -> BlindErrors:

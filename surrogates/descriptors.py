@@ -33,6 +33,9 @@ STRUCTURE_NAMES = ("ln_vdw_volume", "n_F", "n_O", "n_S", "n_N", "n_Cl", "n_rings
 PHYSICAL_NAMES = ("ln_viscosity", "ln_permittivity", "melting_point", "boiling_point", "ln_molar_volume")
 #: Everything the default network reads of a species.
 DESCRIPTOR_NAMES = (*SCAN_NAMES, *STRUCTURE_NAMES, *PHYSICAL_NAMES, *QUANTUM_NAMES)
+#: What it reads of a salt: a dozen anions teach no more than how size and charge distribution matter. Salts left out of
+#: training are predicted better with these alone than with all (docs/benchmarks.md).
+SALT_NAMES = ("ln_vdw_volume", *QUANTUM_NAMES)
 
 #: A species far from all built-in ones does not pull the network further than this many standard deviations.
 LARGEST = 4.0
@@ -42,6 +45,8 @@ IMPUTATION_RIDGE = 3.0
 
 def descriptor_table(species: Sequence[Species]) -> np.ndarray:
     """Descriptors of species of one kind, ``n x len(DESCRIPTOR_NAMES)``, in standard deviations over the built-in ones.
+
+    Of salts only ``SALT_NAMES`` are told; their other columns are 0.
 
     A value that is not known (a viscosity nobody tabulated, quantum descriptors that were not computed) is replaced by
     a ridge regression on the structural columns, fitted on the built-in species that have it; a column that no
@@ -53,7 +58,8 @@ def descriptor_table(species: Sequence[Species]) -> np.ndarray:
     reference, centre, width = _reference(kind)
     raw = np.array([_raw(one) for one in species])
     table = (np.hstack([raw, quantum_descriptors(species)]) - centre) / width
-    return np.clip(_imputed(table, reference), -LARGEST, LARGEST)
+    told = np.array([kind == "solvent" or name in SALT_NAMES for name in DESCRIPTOR_NAMES])
+    return np.where(told, np.clip(_imputed(table, reference), -LARGEST, LARGEST), 0.0)
 
 
 def scan_descriptor_table(species: Sequence[Species]) -> np.ndarray:

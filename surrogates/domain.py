@@ -46,6 +46,15 @@ class TrainingDomain:
         squared = (shares**2).sum(-1, keepdim=True) + (self.liquids**2).sum(-1) - 2 * shares @ self.liquids.T
         return (squared.clamp_min(0).amin(dim=-1) / 2).sqrt()
 
+    def contains(self, X: Tensor) -> Tensor:
+        """Whether each row is like something known: n, bool. What ``reasons`` says in words."""
+        shares, molality = _shares(X, self.n_salts)
+        measured = (self.liquids > SAME_SHARE / 2).any(dim=0)
+        is_known = ~((shares > ABSENT) & ~measured).any(dim=-1) & (self.distance(X) <= FAR)
+        low_K, high_K = self.low[1] - TEMPERATURE_MARGIN_K, self.high[1] + TEMPERATURE_MARGIN_K
+        is_known &= (X[:, -1] >= low_K) & (X[:, -1] <= high_K)
+        return is_known & (molality <= self.high[0] * (1 + MOLALITY_MARGIN))
+
     def reasons(self, X: Tensor, encoder: FormulationEncoder) -> list[tuple[str, ...]]:
         """For each row, why it is unlike anything known; empty where it is not."""
         measured = (self.liquids > SAME_SHARE / 2).any(dim=0)

@@ -24,7 +24,7 @@ HALF_WEIGHT_MS_CM, HALF_WEIGHT_SHARE = 0.3, 0.1
 #: Epoch length of small data sets: a few hundred rows are seen this many steps an epoch at least.
 MIN_STEPS_PER_EPOCH = 8
 #: Largest norm of one member's gradient in one step.
-LARGEST_GRADIENT = 5.0
+LARGEST_GRADIENT = 1.0
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ T0_CENTRE_K, T0_HALF_RANGE_K, T0_SHIFT_K = 150.0, 40.0, 15.0
 CLOSEST_TO_T0_K = 15.0
 #: Unit of B, K.
 B_UNIT_K = 500.0
-LN_K_RANGE = (-12.0, 4.5)
+#: No liquid conducts more: ln of about 90 mS/cm, approached smoothly, so that training can always find its way back.
+LARGEST_LN_K = 4.5
 
 
 def ln_conductivity(coefficients: Tensor, molality: Tensor, temperature_K: Tensor) -> Tensor:
@@ -40,4 +41,5 @@ def ln_conductivity(coefficients: Tensor, molality: Tensor, temperature_K: Tenso
     B = functional.softplus(energy + 0.5) + 0.5 * functional.softplus(energy_slope - 1) * m
     losses = (0.5 * functional.softplus(c) * m + 0.1 * functional.softplus(d) * m**2) / (1 + 0.1 * m)
     root = (0.8 + b) * torch.sqrt(m + SMALLEST_MOLALITY)
-    return torch.log(m + SMALLEST_MOLALITY) + LN_K_START + a - root - losses - B_UNIT_K * B * vft
+    ln_k = torch.log(m + SMALLEST_MOLALITY) + LN_K_START + a - root - losses - B_UNIT_K * B * vft
+    return LARGEST_LN_K - functional.softplus(LARGEST_LN_K - ln_k, beta=4.0)

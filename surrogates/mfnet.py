@@ -9,7 +9,7 @@ and a bounded correction takes up what the law cannot say. SCAN's own network is
 from __future__ import annotations
 
 import torch
-from saltloop.surrogates.law import LN_K_RANGE, N_COEFFICIENTS, SMALLEST_MOLALITY, ln_conductivity
+from saltloop.surrogates.law import N_COEFFICIENTS, SMALLEST_MOLALITY, ln_conductivity
 from saltloop.surrogates.settings import SurrogateSettings
 from saltloop.surrogates.stacked import ResidualBranch, StackedLinear
 from torch import Tensor, nn
@@ -136,7 +136,7 @@ class MFNetEnsemble(nn.Module):
         ln_k = ln_k + self.largest_correction * torch.tanh(self.correction(latent)).squeeze(-1)
         # No salt, no conductivity: the law's ln m has a floor, which is taken off again.
         vanishing = molality / (molality + SMALLEST_MOLALITY)
-        return torch.exp(ln_k.clamp(*LN_K_RANGE)) * vanishing, latent, routes
+        return torch.exp(ln_k) * vanishing, latent, routes
 
 
 def _conditions(molality: Tensor, temperature_K: Tensor) -> Tensor:

@@ -133,6 +133,10 @@ class SurrogateModel(Model):
                 stds.append(variance.clamp_min(1e-12).sqrt())
         return torch.cat(means), torch.cat(stds)
 
+    def in_domain_encoded(self, X: Tensor) -> Tensor:
+        """Whether each row of ``X`` (n x dim) is like something that was measured: n, bool."""
+        return self.domain.contains(X)
+
     def _prior(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Of each point: prior mean, deviation features (M), local standard deviation, standardised latent features."""
         rows = X.reshape(-1, X.shape[-1]).float()

@@ -47,7 +47,7 @@ class SurrogateSettings(BaseModel):
     correction: float = Field(0.5, ge=0, le=3)
     epochs: int = Field(150, ge=1)
     batch_size: int = Field(512, ge=8)
-    learning_rate: float = Field(0.02, gt=0)
+    learning_rate: float = Field(0.015, gt=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     weight_decay: float = Field(1e-3, ge=0)
     #: ``huber``: absolute beyond 0.3 mS/cm, so that a few wrong rows do not bend the fit; ``squared``: SCAN's.

@@ -74,6 +74,7 @@ def test_distance_is_the_share_to_exchange(encoder, domain, other, expected):
 def test_what_is_unlike_anything_known_is_said(encoder, domain, other, reason):
     (found,) = domain.reasons(encoder.encode([other]), encoder)
     assert (reason is None and not found) or (reason is not None and reason in "; ".join(found))
+    assert bool(domain.contains(encoder.encode([other]))) == (not found)
 
 
 def test_the_fitted_scale_finds_the_errors_near_and_far():
