@@ -85,6 +85,7 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         f"  chosen        in batch {candidate.iteration + 1}, rank {why['rank']} of the shortlist, log expected "
         f"improvement {why['acquisition_value']:.3f}" + (", refined between the grid's steps" * why["is_refined"]),
         f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
+        *(f"  unfamiliar    {reason}" for reason in why.get("unfamiliar", ())),
         "  nearest known",
     ]
     lines += [

@@ -45,8 +45,8 @@ class Strategy(Protocol):
     ) -> dict[str, Any]:
         """Choose ``n`` formulations; the data of a ``batch_proposed`` event without ids and assignment."""
 
-    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, float]]:
-        """Mean and standard deviation (mS/cm) after everything the campaign has learned."""
+    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, Any]]:
+        """Mean and standard deviation (mS/cm) after everything the campaign has learned, and what else is known."""
 
 
 class SurrogateStrategy:
@@ -115,8 +115,8 @@ class SurrogateStrategy:
         fit = record.fits[-1]
         return {
             "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
-            "candidates": [_entry(chosen, neighbours) for chosen in decision.chosen],
-            "alternatives": [_entry(chosen, neighbours) for chosen in decision.alternatives],
+            "candidates": [_entry(chosen, neighbours, model, surrogate.encoder) for chosen in decision.chosen],
+            "alternatives": [_entry(chosen, neighbours, model, surrogate.encoder) for chosen in decision.alternatives],
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
             "notes": [*decision.notes, *(bias.describe() for bias in biases)],
@@ -128,12 +128,21 @@ class SurrogateStrategy:
             },
         }
 
-    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, float]]:
+    def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, Any]]:
+        """Also the ends of the 95 % interval (mS/cm), and why a formulation is ``unfamiliar``, if it is."""
         observations, _ = self._as_experiments(_results(campaign))
         prediction = self._surrogate(campaign).predict(formulations, observations)
+        low, high = prediction.interval(0.95)
         return [
-            {"mean": float(mean), "standard_deviation": float(std)}
-            for mean, std in zip(prediction.mean, prediction.std, strict=True)
+            {
+                "mean": float(mean),
+                "standard_deviation": float(std),
+                "interval_95": [float(lower), float(upper)],
+                "unfamiliar": list(reasons),
+            }
+            for mean, std, lower, upper, reasons in zip(
+                prediction.mean, prediction.std, low, high, prediction.unfamiliar, strict=True
+            )
         ]
 
     def model(self, campaign: Campaign) -> tuple[SurrogateModel, FormulationEncoder]:
@@ -271,8 +280,9 @@ def _readable(formulation: Formulation) -> str:
     return str(rounded)
 
 
-def _entry(chosen: Any, neighbours: Neighbours) -> dict[str, Any]:
+def _entry(chosen: Any, neighbours: Neighbours, model: SurrogateModel, encoder: FormulationEncoder) -> dict[str, Any]:
     formulation = chosen.formulation
+    (unfamiliar,) = model.domain.reasons(encoder.encode([formulation]), encoder)
     return {
         "formulation": formulation.to_dict(),
         "formulation_id": formulation.formulation_id,
@@ -282,4 +292,5 @@ def _entry(chosen: Any, neighbours: Neighbours) -> dict[str, Any]:
         "rank": chosen.rank,
         "is_refined": chosen.is_refined,
         "nearest_known": neighbours.of(formulation),
+        "unfamiliar": list(unfamiliar),
     }

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from saltloop.surrogates.domain import TrainingDomain
-from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows, train
+from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows, steps_per_epoch, train
 from saltloop.surrogates.settings import SurrogateSettings
 from scipy.optimize import minimize
 from torch import Tensor
 
 N_FOLDS, N_REPLICAS = 5, 2
 #: Rows and optimiser steps of the smaller ensemble.
-N_CROSS_ROWS, N_CROSS_STEPS = 2500, 400
+N_CROSS_ROWS, N_CROSS_STEPS = 2500, 800
 #: Exchange of this much of a liquid makes it far (see ``TrainingDomain.distance``).
 FAR_DISTANCE = 0.25
 #: The error far away is a share of this plus the conductivity, mS/cm.
@@ -122,8 +122,7 @@ def far_errors(
         return None
     chosen = torch.randperm(len(rows.y), generator=generator)[:N_CROSS_ROWS]
     some, fold = rows.select(chosen), fold[chosen]
-    batches = max(len(chosen) // settings.batch_size, 1)
-    epochs = min(settings.epochs, max(N_CROSS_STEPS // batches, 1))
+    epochs = min(settings.epochs, max(N_CROSS_STEPS // steps_per_epoch(len(chosen), settings), 1))
     quick = settings.model_copy(update={"n_members": N_FOLDS * N_REPLICAS, "epochs": epochs})
     network = build(quick)
     of_member = torch.arange(N_FOLDS).repeat_interleave(N_REPLICAS)

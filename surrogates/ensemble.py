@@ -77,7 +77,7 @@ def train(
     weights = torch.where(held_out, 0.0, weights)
     X, y = rows.X.float(), rows.y.float()
     batch = min(settings.batch_size, n)
-    steps = max(n // batch, MIN_STEPS_PER_EPOCH)
+    steps = steps_per_epoch(n, settings)
     parameters = list(network.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     schedule = None
@@ -103,6 +103,11 @@ def train(
             progress(epoch + 1, settings.epochs)
     for parameter in parameters:
         parameter.requires_grad_(False)
+
+
+def steps_per_epoch(n: int, settings: SurrogateSettings) -> int:
+    """Optimiser steps in an epoch over n rows."""
+    return max(n // min(settings.batch_size, n), MIN_STEPS_PER_EPOCH)
 
 
 def random_held_out(members: int, n: int, share: float, generator: torch.Generator) -> Tensor:

@@ -39,9 +39,13 @@ def predict(formulation: str, campaign: Path | None, data: str, quiet: bool, as_
     if as_json:
         print_json(answer)
         return
+    low, high = prediction["interval_95"]
     click.echo(
-        f"{liquid}\n  predicted {prediction['mean']:.2f} ± {prediction['standard_deviation']:.2f} mS/cm (1 s.d.)"
+        f"{liquid}\n  predicted {prediction['mean']:.2f} ± {prediction['standard_deviation']:.2f} mS/cm (1 s.d.), "
+        f"95 % interval {low:.2f} to {high:.2f}"
     )
+    for reason in prediction["unfamiliar"]:
+        click.echo(f"  unlike anything known: {reason}")
     click.echo("  nearest known")
     for known in nearest:
         click.echo(
@@ -69,6 +73,7 @@ def campaign_or_cache(
     from saltloop.loop.events import content_hash
     from saltloop.loop.record import CampaignRecord
     from saltloop.loop.settings import CampaignSettings
+    from saltloop.surrogates.checkpoint import FORMAT_VERSION
 
     settings = CampaignSettings.model_validate(
         {
@@ -82,7 +87,8 @@ def campaign_or_cache(
     view = Campaign(cache_folder() / "predict", settings, CampaignRecord(), [])
     strategy = SurrogateStrategy(view)
     rows = [(m.measurement_id, m.value) for m in strategy.known_measurements()]
-    key = content_hash([rows, versions(), seed, settings.model_dump(mode="json")["species"]])[:16]
+    recorded = settings.model_dump(mode="json")
+    key = content_hash([rows, versions(), FORMAT_VERSION, seed, recorded["species"], recorded["surrogate"]])[:16]
     note = view.folder / f"{key}.json"
     if note.exists():
         view.record.fits.append(json.loads(note.read_text()))
