@@ -71,7 +71,7 @@ def _errors(split: str, folds: Sequence[ScoredFold], n_folds: int, rows: Sequenc
     macro = f"{macro_mae(folds, rows):.2f}" if split in MACRO_SPLITS else "–"
     cells = [f"{np.abs(error).mean():.3f}", f"{_rmse(error):.3f}", f"{r2:.3f}", macro]
     cells += ["–" if np.isnan(one) else f"{one:.2f}" for one in by_range]
-    cells.append(f"{np.abs(error[trusted]).mean():.3f} / {_rmse(error[trusted]):.3f}")
+    cells.append(f"{np.abs(error[trusted]).mean():.3f} / {_rmse(error[trusted]):.3f}" if trusted.any() else "–")
     cells.append(f"{np.mean([fold.seconds for fold in folds]):.0f}")
     note = "" if len(folds) == n_folds else f" (only {len(folds)} of {n_folds} folds)"
     return " | ".join(cells) + note
