@@ -21,8 +21,6 @@ N_COPIES = 48
 N_FEATURES_DRAWN = 12
 #: Features below this share of all contributions are drawn together.
 NOTICEABLE = 0.01
-#: Beyond this distance (half the mole fractions exchanged, plus molality / 2 and temperature / 100 K) nothing is near.
-FAR = 0.3
 
 
 def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = lambda done, total: None) -> Explanation:
@@ -82,15 +80,11 @@ def _answer(
     if unseen:
         page.text(
             f"{listed(unseen)} {'has' if len(unseen) == 1 else 'have'} fewer than three measurements in what the model "
-            "learned from: what follows rests on structure alone, and the stated deviation is too small.",
+            "learned from: what follows rests on structure alone.",
             kind="note",
         )
-    if not near or near[0]["distance"] > FAR:
-        page.text(
-            "No measured liquid is near this one: the prediction reaches beyond what is known, and so does everything "
-            "on this page.",
-            kind="note",
-        )
+    for reason in subject.model.domain.reasons(subject.encoder.encode([liquid]), subject.encoder)[0]:
+        page.text(f"Unlike anything known: {reason}. Everything on this page reaches beyond the data.", kind="note")
     page.table(
         ["nearest measured liquid", "k / mS/cm", "distance", "reference"],
         [[n["text"], f"{n['conductivity_mS_cm']:.2f}", f"{n['distance']:.2f}", n["reference"]] for n in near],

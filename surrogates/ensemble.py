@@ -111,8 +111,12 @@ def steps_per_epoch(n: int, settings: SurrogateSettings) -> int:
 
 
 def random_held_out(members: int, n: int, share: float, generator: torch.Generator) -> Tensor:
-    """Each member's own held-out rows, members x n (bool)."""
-    return torch.rand(members, n, generator=generator) < share
+    """Each member's own held-out rows, members x n (bool); of a few rows, one each."""
+    held_out = torch.rand(members, n, generator=generator) < share
+    if not held_out.any():
+        member = torch.arange(members)
+        held_out[member, member % n] = True
+    return held_out
 
 
 def _clip_by_member(parameters: list[nn.Parameter]) -> None:

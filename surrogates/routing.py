@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from saltloop.chemistry.formulation import Formulation
+from saltloop.surrogates.ensemble import EnsembleNetwork
 from saltloop.surrogates.symbolic_features import mixture_group
-from torch import Tensor, nn
+from torch import Tensor
 
 TAIL_mS_cm = 15.0
 #: With fewer rows than this above ``TAIL_mS_cm``, the tail is the highest twentieth of the rows instead.
@@ -22,19 +23,12 @@ SIGNIFICANT = 0.05
 N_PERMUTATIONS = 400
 
 
-def routes_of(network: nn.Module, X: Tensor) -> np.ndarray:
+def routes_of(network: EnsembleNetwork, X: Tensor) -> np.ndarray:
     """Weight of each route, members x n x n_routes, for encoded rows (n x dim); they sum to 1 over the routes."""
     with torch.no_grad():
-        with_routes = getattr(network, "with_routes", None)
-        routes = _single_router(network, X.float()) if with_routes is None else with_routes(X.float())[1]
+        routes = network.with_routes(X.float())[1]
     weights: np.ndarray = routes.double().numpy()
     return weights
-
-
-def _single_router(network: Any, X: Tensor) -> Tensor:
-    """For networks without ``with_routes``: one router over the fused features."""
-    latent = network.with_latent(X)[1]
-    return torch.softmax(network.router(torch.relu(network.router_hidden(latent))), dim=-1)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def test_a_liquid_unlike_any_measured_is_said_to_be_one(subject):
     far = explain_liquid(subject, Formulation.parse("1.0 mol/kg LiBOB in Sulfolane at 298.15 K"))
     html = far.page.html()
     assert "fewer than three measurements" in html
-    assert "No measured liquid is near this one" in html
+    assert "Unlike anything known: " in html
 
 
 def test_a_pure_solvent_has_no_salt_to_explain(subject):

@@ -75,6 +75,14 @@ def test_too_few_rows_are_refused(book, quick_settings):
         MFNetSurrogate(quick_settings, book, ["LiPF6"], ["EC", "EMC"]).fit([measured(LIQUID, 9.0)], seed=0)
 
 
+def test_ten_rows_are_enough_to_learn_from_and_to_say_how_uncertain_it_is(book, quick_settings):
+    rows = [measured(Formulation.create({"LiPF6": 0.5 + 0.1 * k}, {"EC": 0.3, "EMC": 0.7}), 8.0) for k in range(10)]
+    surrogate = MFNetSurrogate(quick_settings, book, ["LiPF6"], ["EC", "EMC"])
+    surrogate.fit(rows, seed=0)
+    low, high = surrogate.predict([LIQUID]).interval(0.95)
+    assert low[0] < 8.0 < high[0]
+
+
 def test_an_unfitted_surrogate_says_so(book, quick_settings):
     with pytest.raises(DataError, match="call fit"):
         MFNetSurrogate(quick_settings, book, ["LiPF6"], ["EC"]).model()
