@@ -72,7 +72,9 @@ def mlp(train: Rows, test: Rows, *, sampling: str = "none") -> Predicted:
     """Two layers of 64 on SCAN's 34 descriptors; stops when a tenth of the training rows no longer gains."""
     from sklearn.neural_network import MLPRegressor
 
-    network = MLPRegressor((64, 64), early_stopping=True, n_iter_no_change=20, max_iter=300, random_state=0)
+    network = MLPRegressor(
+        hidden_layer_sizes=(64, 64), early_stopping=True, n_iter_no_change=20, max_iter=300, random_state=0
+    )
     return Predicted(_scaled(network, train, test, descriptors, sampling))
 
 

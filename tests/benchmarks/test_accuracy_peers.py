@@ -1,5 +1,6 @@
 """Peers of the accuracy benchmark that are our own code."""
 
+import accuracy_peers
 import numpy as np
 import pytest
 from accuracy_gp import matern_gp
@@ -48,3 +49,19 @@ def test_undersampling_keeps_rare_rows_and_drops_repetitive_ones():
     kept, values = undersample(X, y)
     assert (values == 20.0).sum() == 50
     assert len(kept) < len(X)
+
+
+def test_models_of_scikit_learn_can_be_fitted():
+    rows = [
+        Measurement(
+            formulation=Formulation.parse(f"{c} mol/kg LiPF6 in EC:EMC 3:7 (w/w) at {T} K"),
+            value=5.0 + c,
+            unit="mS/cm",
+            standard_uncertainty=0.1,
+            source="experiment",
+        )
+        for c in (0.2, 0.5, 1.0, 1.5)
+        for T in (273.15, 283.15, 293.15, 303.15, 313.15)
+    ]
+    assert accuracy_peers.mlp(rows, rows[:3]).mean.shape == (3,)
+    assert accuracy_peers.svr(rows, rows[:3]).mean == pytest.approx([5.2, 5.2, 5.2], abs=0.2)
