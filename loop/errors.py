@@ -23,6 +23,12 @@ class ReplayError(SaltloopError, RuntimeError):
     exit_code = EXIT_ERROR
 
 
+class BacktestError(SaltloopError, ValueError):
+    """A backtest cannot be run as it was asked for."""
+
+    exit_code = EXIT_ERROR
+
+
 class LockedError(SaltloopError, RuntimeError):
     """Another process writes this campaign."""
 
