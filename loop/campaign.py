@@ -11,14 +11,18 @@ import yaml
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.edits import CHANGED_BY, edits_of_file
 from saltloop.loop.errors import CampaignError, CampaignFileError, StateError
 from saltloop.loop.events import Event, content_hash
 from saltloop.loop.lock import CampaignLock
 from saltloop.loop.record import CampaignRecord, Result
-from saltloop.loop.settings import FREE_ON_RESUME, CampaignSettings, changed_settings, load_campaign_file
+from saltloop.loop.settings import CampaignSettings, load_campaign_file
 from saltloop.loop.state import StateFile, read_state
 
 STATE_NAME = "state.jsonl"
+
+#: Events after which the campaign's settings are others; ``execution`` alone comes from the campaign file, unrecorded.
+CHANGES_SETTINGS = frozenset({"campaign_created", *CHANGED_BY.values(), "campaign_forked"})
 
 #: What a seed is for; part of its derivation (design: seeds are derived, not stored).
 SEED_PURPOSES = {"surrogate": 1, "acquisition": 2, "oracle": 3}
@@ -42,16 +46,22 @@ class Campaign:
         self._species: SpeciesBook | None = None
 
     @classmethod
-    def start_or_resume(cls, file: Path, *, actor: str = "controller", steal_lock: bool = False) -> Campaign:
+    def start_or_resume(
+        cls, file: Path, *, actor: str = "controller", steal_lock: bool = False, accept_space: bool = False
+    ) -> Campaign:
         """Open the campaign of a campaign file for writing; the first time, create its folder and state.
 
+        An edited budget and edited stop rules are recorded; an edited space only with ``accept_space``. What a command
+        has changed since the file was last read stands, unless the file was edited there as well.
+
         Raises:
-            CampaignFileError: the file is wrong, or differs from the record in more than budget or execution.
+            CampaignFileError: the file is wrong, or differs from the record in more than may be changed.
             LockedError: another process writes this campaign.
             StateError: the state file is damaged or newer than this program.
         """
         settings = load_campaign_file(file)
-        return cls._open(file.parent / settings.name, settings, file, actor=actor, steal_lock=steal_lock)
+        folder = file.parent / settings.name
+        return cls._open(folder, settings, file, actor=actor, steal_lock=steal_lock, accept_space=accept_space)
 
     @classmethod
     def open(cls, folder: Path, *, actor: str = "controller", steal_lock: bool = False) -> Campaign:
@@ -78,7 +88,14 @@ class Campaign:
 
     @classmethod
     def _open(
-        cls, folder: Path, settings: CampaignSettings, file: Path | None, *, actor: str, steal_lock: bool
+        cls,
+        folder: Path,
+        settings: CampaignSettings,
+        file: Path | None,
+        *,
+        actor: str,
+        steal_lock: bool,
+        accept_space: bool = False,
     ) -> Campaign:
         folder.mkdir(parents=True, exist_ok=True)
         lock = CampaignLock(folder / "state.lock", steal=steal_lock)
@@ -93,7 +110,7 @@ class Campaign:
                     f"{state.torn_piece.name}; the campaign goes on from the event before it."
                 )
             if state.events:
-                campaign._resume(file, actor)
+                campaign._resume(file, actor, accept_space=accept_space)
             else:
                 campaign._create(actor)
         except BaseException:
@@ -106,8 +123,15 @@ class Campaign:
         if self._state is None:
             raise CampaignError("This campaign was opened for reading; open it with Campaign.open to write.")
         event = self._state.append(event_type, data, actor=actor)
-        self.record.apply(event)
+        self.apply(event)
         return event
+
+    def apply(self, event: Event) -> None:
+        """Add one event to ``record``, and to ``settings`` where it changes them."""
+        self.record.apply(event)
+        if event.type in CHANGES_SETTINGS:
+            changed = _recorded_settings(self.record)
+            self.settings = changed.model_copy(update={"execution": self.settings.execution})
 
     def close(self) -> None:
         """Release the state file and the lock."""
@@ -161,24 +185,14 @@ class Campaign:
             actor=actor,
         )
 
-    def _resume(self, file: Path | None, actor: str) -> None:
-        recorded = _recorded_settings(self.record).model_dump(mode="json")
-        now = self.settings.model_dump(mode="json")
-        changes = changed_settings(recorded, now)
-        forbidden = {name: values for name, values in changes.items() if name.split(".")[0] not in FREE_ON_RESUME}
-        if forbidden:
-            listed = "\n".join(
-                f"  {name}: {old!r} when it started, now {new!r}" for name, (old, new) in forbidden.items()
-            )
-            raise CampaignFileError(
-                f"{file} was edited after the campaign '{self.settings.name}' had started:\n{listed}\n"
-                "Decisions already recorded rest on the old values. Put them back to go on, or give the campaign a new "
-                "'name' to start another one. (budget and execution may be changed at any time.)"
-            )
-        if self.record.is_paused:
-            self.append("resumed", {"versions": versions()}, actor=actor)
-        if recorded["budget"] != now["budget"]:
-            self.append("budget_changed", {"budget": now["budget"], "was": recorded["budget"]}, actor=actor)
+    def _resume(self, file: Path | None, actor: str, *, accept_space: bool) -> None:
+        edited = self.settings
+        self.settings = _recorded_settings(self.record).model_copy(update={"execution": edited.execution})
+        if file is not None:
+            events, messages = edits_of_file(file, self.record, edited, accept_space=accept_space)
+            self.messages += messages
+            for event_type, data in events:
+                self.append(event_type, data, actor=actor)
 
 
 def _recorded_settings(record: CampaignRecord) -> CampaignSettings:

@@ -8,10 +8,12 @@ from enum import Enum
 from typing import Any
 
 from saltloop.loop.campaign import Campaign, versions
-from saltloop.loop.jobs import JobRunner
+from saltloop.loop.jobs import JobProgress, JobRunner
 from saltloop.loop.record import Candidate
 from saltloop.loop.screen import Screen
-from saltloop.loop.strategy import Strategy
+from saltloop.loop.steering_queue import take_requests
+from saltloop.loop.stopping import calls_left, evaluate
+from saltloop.loop.strategy import Progress, Strategy
 
 
 class Step(Enum):
@@ -22,8 +24,14 @@ class Step(Enum):
     APPROVE = "approve the batch"
     RUN_JOBS = "run the oracle"
     EVALUATE = "evaluate the stop rules"
+    PAUSE = "pause: a rule asks for a person's look"
     STOP = "nothing: a stop rule holds"
     WAIT = "wait for people"
+    HOLD = "wait until a person resumes the campaign"
+
+
+#: Steps at which the controller has nothing more to do.
+AT_REST = frozenset({Step.STOP, Step.WAIT, Step.HOLD})
 
 
 def next_step(campaign: Campaign, *, has_model: bool) -> Step:
@@ -31,6 +39,8 @@ def next_step(campaign: Campaign, *, has_model: bool) -> Step:
     record, settings = campaign.record, campaign.settings
     if record.is_closed:
         return Step.STOP
+    if record.hold_reason:
+        return Step.HOLD
     waiting = _open_batch(campaign)
     if any(candidate.status == "candidate" for candidate in waiting):
         return Step.APPROVE if settings.approval == "auto" else Step.WAIT
@@ -38,6 +48,8 @@ def next_step(campaign: Campaign, *, has_model: bool) -> Step:
         return Step.WAIT if settings.oracle.kind == "lab" else Step.RUN_JOBS
     if record.batches and record.last_stop.get("n_batches") != len(record.batches):
         return Step.EVALUATE if has_model else Step.FIT
+    if record.last_stop.get("should_pause"):
+        return Step.PAUSE
     if record.last_stop.get("should_stop"):
         return Step.STOP
     if not has_model or record.n_rounds - record.fits[-1]["n_rounds"] >= settings.refit_every:
@@ -55,22 +67,29 @@ class Controller:
         self._jobs = JobRunner(campaign, executor, screen.say)
 
     def run(self) -> Step:
-        """Go on until there is nothing to do; returns STOP or WAIT. Ctrl-C records ``paused`` and is raised again."""
+        """Go on until there is nothing to do, and take in what people ask for on the way.
+
+        Returns STOP, WAIT or HOLD. Ctrl-C records ``paused`` and is raised again.
+        """
         actions: dict[Step, Callable[[], None]] = {
             Step.FIT: self._fit,
             Step.PROPOSE: self._propose,
             Step.APPROVE: self._approve,
             Step.RUN_JOBS: self._run_jobs,
             Step.EVALUATE: self._evaluate,
+            Step.PAUSE: self._pause,
         }
+        if self._campaign.record.is_paused and not self._campaign.record.hold_reason:
+            self._campaign.append("resumed", {"versions": versions()})
         try:
             while True:
+                self._take_requests()
                 step = next_step(self._campaign, has_model=self._strategy.has_model(self._campaign))
-                if step in (Step.STOP, Step.WAIT):
+                if step in AT_REST:
                     return step
                 actions[step]()
         except KeyboardInterrupt:
-            self._campaign.append("paused", {"reason": "interrupted (Ctrl-C)"})
+            self._campaign.append("paused", {"reason": "interrupted (Ctrl-C)", "needs_person": False})
             raise
 
     def _fit(self) -> None:
@@ -80,43 +99,52 @@ class Controller:
         propose_batch(
             self._campaign,
             self._strategy,
-            n=self._campaign.settings.acquisition.batch_size,
+            n=self._batch_size(),
             assigned_to="lab" if self._campaign.settings.oracle.kind == "lab" else "oracle",
             screen=self._screen,
         )
 
+    def _batch_size(self) -> int:
+        """As the campaign file says, or as many calls as a limit on calls still allows."""
+        wanted, left = self._campaign.settings.acquisition.batch_size, calls_left(self._campaign)
+        return wanted if left is None else max(1, min(wanted, left))
+
     def _approve(self) -> None:
-        for candidate in _open_batch(self._campaign):
-            if candidate.status == "candidate":
-                self._campaign.append("candidate_approved", {"candidate_id": candidate.candidate_id}, actor="auto")
+        ids = [c.candidate_id for c in _open_batch(self._campaign) if c.status == "candidate"]
+        self._campaign.append("candidate_approved", {"candidate_ids": ids}, actor="auto")
 
     def _run_jobs(self) -> None:
         candidates = _open_batch(self._campaign)
-        with self._screen.jobs([(c.candidate_id, c.text) for c in candidates]) as progress:
-            self._jobs.run(candidates, progress)
+        with self._screen.jobs([(c.candidate_id, c.text) for c in candidates]) as show:
+            self._jobs.run(candidates, self._attentive(show))
         for candidate in candidates:
             self._screen.say(describe_outcome(self._campaign, candidate))
 
+    def _attentive(self, show: JobProgress) -> JobProgress:
+        """Progress of jobs, which may run for days: people's requests are taken in meanwhile."""
+
+        def progress(state: dict[str, tuple[float, str]]) -> None:
+            self._take_requests()
+            show(state)
+
+        return progress
+
     def _evaluate(self) -> None:
-        """Record what the batch taught (predictions before and after) and whether to go on."""
-        campaign = self._campaign
-        record, budget = campaign.record, campaign.settings.budget
-        batch = [c for c in record.candidates.values() if c.iteration >= record.last_stop.get("n_batches", 0)]
-        after = self._strategy.predict(campaign, [campaign.formulation(c.candidate_id) for c in batch])
-        reasons = []
-        if record.n_rounds >= budget.rounds:
-            reasons.append(f"{record.n_rounds} of {budget.rounds} rounds are done")
-        if budget.oracle_hours is not None and record.oracle_hours >= budget.oracle_hours:
-            reasons.append(f"{record.oracle_hours:.2f} of {budget.oracle_hours:g} oracle hours are used")
-        campaign.append(
-            "stop_evaluated",
-            {
-                "n_batches": len(record.batches),
-                "should_stop": bool(reasons),
-                "reasons": reasons,
-                "learned": [{"candidate_id": c.candidate_id, **p} for c, p in zip(batch, after, strict=True)],
-            },
-        )
+        """Record what the batch taught (predictions before and after), each rule's verdict, and whether to go on."""
+        self._campaign.append("stop_evaluated", evaluate(self._campaign, self._strategy))
+
+    def _pause(self) -> None:
+        reason = "; ".join(self._campaign.record.last_stop["pause_reasons"])
+        self._campaign.append("paused", {"reason": reason, "needs_person": True})
+        self._screen.warn(f"Paused: {reason}.")
+
+    def _take_requests(self) -> None:
+        take_requests(self._campaign, self._trained_strategy, self._screen.say)
+
+    def _trained_strategy(self) -> Strategy:
+        if not self._strategy.has_model(self._campaign):
+            self._fit()
+        return self._strategy
 
 
 def fit_surrogate(campaign: Campaign, strategy: Strategy, *, screen: Screen, actor: str = "controller") -> None:
@@ -144,29 +172,43 @@ def propose_batch(
     campaign: Campaign, strategy: Strategy, *, n: int, assigned_to: str, screen: Screen, actor: str = "controller"
 ) -> list[Candidate]:
     """Choose ``n`` formulations and record why; returns the new candidates."""
-    iteration = len(campaign.record.batches)
     with screen.task("Screening the space") as progress:
-        data = strategy.propose(campaign, iteration=iteration, n=n, progress=progress)
-    candidates = [
-        {"candidate_id": f"c{iteration + 1:03d}-{k}-{entry['formulation_id'][1:7]}", **entry}
-        for k, entry in enumerate(data["candidates"], start=1)
-    ]
-    event: dict[str, Any] = {
-        **data,
-        "iteration": iteration,
-        "assigned_to": assigned_to,
-        "is_round": actor == "controller",
-        "candidates": candidates,
-        "versions": versions(),
-    }
+        is_round = actor == "controller"
+        event = proposal(campaign, strategy, n=n, assigned_to=assigned_to, is_round=is_round, progress=progress)
     campaign.append("batch_proposed", event, actor=actor)
-    for candidate in candidates:
+    for candidate in event["candidates"]:
         predicted = candidate["predicted"]
         screen.say(
             f"{candidate['candidate_id']}: {candidate['text']}: predicted {predicted['mean']:.2f} "
             f"± {predicted['standard_deviation']:.2f} mS/cm"
         )
-    return [campaign.record.candidates[entry["candidate_id"]] for entry in candidates]
+    return [campaign.record.candidates[entry["candidate_id"]] for entry in event["candidates"]]
+
+
+def proposal(
+    campaign: Campaign,
+    strategy: Strategy,
+    *,
+    n: int,
+    assigned_to: str,
+    is_round: bool,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """The data of a ``batch_proposed`` event. ``is_round``: the controller's own, not one that a person asked for."""
+    iteration = len(campaign.record.batches)
+    data = strategy.propose(campaign, iteration=iteration, n=n, progress=progress)
+    candidates = [
+        {"candidate_id": f"c{iteration + 1:03d}-{k}-{entry['formulation_id'][1:7]}", **entry}
+        for k, entry in enumerate(data["candidates"], start=1)
+    ]
+    return {
+        **data,
+        "iteration": iteration,
+        "assigned_to": assigned_to,
+        "is_round": is_round,
+        "candidates": candidates,
+        "versions": versions(),
+    }
 
 
 def describe_outcome(campaign: Campaign, candidate: Candidate) -> str:

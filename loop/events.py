@@ -15,8 +15,10 @@ EVENT_VERSIONS: Mapping[str, int] = {
     "campaign_created": 1,
     "surrogate_fitted": 1,
     "batch_proposed": 1,
-    "candidate_approved": 1,
-    "candidate_rejected": 1,
+    "campaign_forked": 1,
+    "candidate_approved": 2,
+    "candidate_rejected": 2,
+    "candidates_failed": 1,
     "job_intended": 1,
     "job_submitted": 1,
     "job_lost": 1,
@@ -27,14 +29,27 @@ EVENT_VERSIONS: Mapping[str, int] = {
     "result_retracted": 1,
     "result_quarantined": 1,
     "budget_changed": 1,
+    "stop_rules_changed": 1,
+    "space_changed": 1,
+    "request_refused": 1,
     "stop_evaluated": 1,
     "paused": 1,
     "resumed": 1,
     "closed": 1,
 }
 
+
+def _many_candidates(data: dict[str, Any]) -> dict[str, Any]:
+    """A decision on one candidate as a decision on a list of them."""
+    rest = {key: value for key, value in data.items() if key != "candidate_id"}
+    return {"candidate_ids": [data["candidate_id"]], **rest}
+
+
 #: ``(type, version) -> data of the next version``; pure functions, applied until the current version is reached.
-UPGRADES: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+UPGRADES: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("candidate_approved", 1): _many_candidates,
+    ("candidate_rejected", 1): _many_candidates,
+}
 
 GENESIS = "0" * 64
 """``prev`` of the first event."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from saltloop.loop.events import Event
+from saltloop.loop.failures import is_of_liquid
 
 CandidateStatus = Literal["candidate", "approved", "running", "completed", "failed", "rejected", "abandoned", "lost"]
 JobStatus = Literal["intended", "submitted", "finished", "failed", "lost"]
@@ -29,6 +31,8 @@ class Candidate:
     status: CandidateStatus = "candidate"
     reason: str = ""
     measurement_ids: list[str] = field(default_factory=list)
+    #: Settled by no fault of the liquid: its formulation may be proposed again (``CampaignRecord.spent``).
+    may_come_again: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +61,17 @@ class Result:
     is_retracted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One answer of an oracle or a lab, good or bad: an attempt of a job that ended, or a lab's word on a candidate."""
+
+    candidate_id: str | None
+    #: ``ok``, or the kind of failure.
+    outcome: str
+    #: Whether the failure is the liquid's own and the last word on it (``loop.failures``).
+    is_of_liquid: bool = False
+
+
 @dataclass(slots=True)
 class CampaignRecord:
     """Everything the events say, by id. ``apply`` adds one event; nothing here is written anywhere else."""
@@ -69,10 +84,26 @@ class CampaignRecord:
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
     fits: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     last_stop: dict[str, Any] = field(default_factory=dict)
+    #: Batches whose results have been compared with their predictions.
+    n_learned: int = 0
+    #: Length of ``calls`` when a person last resumed the campaign: failures before it were looked at.
+    n_calls_forgiven: int = 0
     is_paused: bool = False
+    #: Why the campaign waits for a person to resume it; empty when it does not.
+    hold_reason: str = ""
     is_closed: bool = False
     oracle_s: float = 0.0
+    money: float = 0.0
+    #: ``budget``, ``stop`` and ``space`` as the campaign file last had them; commands may have changed them since.
+    file_says: dict[str, Any] = field(default_factory=dict)
+    fork: dict[str, Any] = field(default_factory=dict)
+    request_ids: set[str] = field(default_factory=set)
+    #: ``{formulation_id: {"formulation", "kind", "reason"}}`` of liquids that failed for good.
+    infeasible: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: How often a formulation's last attempt failed through the machine.
+    machine_failures: Counter[str] = field(default_factory=Counter)
     n_events: int = 0
 
     @classmethod
@@ -84,6 +115,8 @@ class CampaignRecord:
 
     def apply(self, event: Event) -> None:
         getattr(self, f"_{event.type}")(event.data)
+        if request_id := event.data.get("request_id"):
+            self.request_ids.add(request_id)
         self.n_events += 1
 
     # What the campaign asks of its record
@@ -110,10 +143,29 @@ class CampaignRecord:
         chosen = (r for r in self.results.values() if not r.is_retracted and r.measurement["quantity"] == quantity)
         return sorted(chosen, key=lambda result: result.measurement_id)
 
+    def spent(self) -> frozenset[str]:
+        """Formulations that must not be proposed again: answered, open, rejected, or infeasible.
+
+        One on which only the machine failed may come again, as often as the campaign retries a job.
+        """
+        chances = 1 + int(self.settings.get("execution", {}).get("retries", 1))
+        tried = {c.formulation_id for c in self.candidates.values() if not c.may_come_again}
+        worn_out = {one for one, n in self.machine_failures.items() if n >= chances}
+        return frozenset(tried | worn_out | self.infeasible.keys())
+
     # One method an event type
 
     def _campaign_created(self, data: dict[str, Any]) -> None:
         self.created, self.settings = data, data["settings"]
+        self.file_says = {name: self.settings.get(name) for name in ("budget", "stop", "space")}
+
+    def _campaign_forked(self, data: dict[str, Any]) -> None:
+        self.fork = data
+        self.settings = {**self.settings, "name": data["name"]}
+        self.is_closed, self.is_paused, self.hold_reason, self.last_stop = False, False, "", {}
+        for candidate_id in data["abandoned"]:
+            self._settle(candidate_id, "abandoned", f"open when the campaign was forked from {data['parent']}")
+            self.candidates[candidate_id].may_come_again = True
 
     def _surrogate_fitted(self, data: dict[str, Any]) -> None:
         self.fits.append(data)
@@ -131,11 +183,28 @@ class CampaignRecord:
                 why=entry,
             )
 
+        if replaced := data.get("replaces"):
+            self._candidate_rejected({**replaced, "candidate_ids": [replaced["candidate_id"]]})
+
     def _candidate_approved(self, data: dict[str, Any]) -> None:
-        self.candidates[data["candidate_id"]].status = "approved"
+        for candidate_id in data["candidate_ids"]:
+            self.candidates[candidate_id].status = "approved"
 
     def _candidate_rejected(self, data: dict[str, Any]) -> None:
-        self._settle(data["candidate_id"], "rejected", data["reason"])
+        for candidate_id in data["candidate_ids"]:
+            self._settle(candidate_id, "rejected", data["reason"])
+            if data.get("is_infeasible"):
+                self._note_infeasible(self.candidates[candidate_id], "rejected", data["reason"])
+
+    def _candidates_failed(self, data: dict[str, Any]) -> None:
+        for entry in data["failures"]:
+            is_final = is_of_liquid(entry["status"], is_retryable=False)
+            self.calls.append(Call(entry["candidate_id"], entry["status"], is_final))
+            if entry["candidate_id"] is not None:
+                self._fail(self.candidates[entry["candidate_id"]], entry["status"], entry["reason"], is_final=is_final)
+            elif is_final:
+                liquid = {"formulation": entry["formulation"], "kind": entry["status"], "reason": entry["reason"]}
+                self.infeasible[entry["formulation_id"]] = liquid
 
     def _job_intended(self, data: dict[str, Any]) -> None:
         self.jobs[data["job_key"]] = Job(data["job_key"], data["candidate_id"], data["attempt"])
@@ -154,14 +223,18 @@ class CampaignRecord:
         job = self.jobs[data["job_key"]]
         job.status, job.outcome_sha256, job.wall_s = "finished", data["outcome_sha256"], data["wall_s"]
         self.oracle_s += data["wall_s"]
+        self.calls.append(Call(job.candidate_id, "ok"))
 
     def _job_failed(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
         job.status, job.reason, job.is_retryable = "failed", data["reason"], data["is_retryable"]
         job.wall_s = data["wall_s"]
         self.oracle_s += data["wall_s"]
+        is_final = not data["will_retry"] and is_of_liquid(data["kind"], is_retryable=job.is_retryable)
+        self.calls.append(Call(job.candidate_id, data["kind"], is_final))
         if not data["will_retry"]:
-            self._settle(job.candidate_id, "failed" if job.is_retryable else "abandoned", data["reason"])
+            self._fail(self.candidates[job.candidate_id], data["kind"], data["reason"], is_final=is_final)
+            self.candidates[job.candidate_id].status = "failed" if job.is_retryable else "abandoned"
 
     def _result_ingested(self, data: dict[str, Any]) -> None:
         for entry in data["results"]:
@@ -174,6 +247,8 @@ class CampaignRecord:
                 iteration=len(self.batches),
             )
             if candidate_id is not None:
+                if entry["job_key"] is None and not self.candidates[candidate_id].measurement_ids:
+                    self.calls.append(Call(candidate_id, "ok"))
                 self.candidates[candidate_id].measurement_ids.append(entry["measurement_id"])
                 self._settle(candidate_id, "completed", "")
 
@@ -187,22 +262,59 @@ class CampaignRecord:
         self.quarantined.append(data)
         if data["candidate_id"] is not None:
             self._settle(data["candidate_id"], "failed", f"quarantined: {data['reason']}")
+            if data["job_key"] is not None:
+                latest = max(k for k, call in enumerate(self.calls) if call.candidate_id == data["candidate_id"])
+                self.calls[latest] = Call(data["candidate_id"], "quarantined")
 
     def _budget_changed(self, data: dict[str, Any]) -> None:
-        self.settings = {**self.settings, "budget": data["budget"]}
-        self.last_stop = {}
+        # Before forks and commands, only the campaign file could change the budget.
+        self._change("budget", data["budget"], from_file=data.get("from_file", True))
+
+    def _stop_rules_changed(self, data: dict[str, Any]) -> None:
+        self._change("stop", data["stop"], from_file=data["from_file"])
+
+    def _space_changed(self, data: dict[str, Any]) -> None:
+        self._change("space", data["space"], from_file=data["from_file"])
+
+    def _request_refused(self, data: dict[str, Any]) -> None:
+        """Nothing changes; the refusal is on record."""
 
     def _stop_evaluated(self, data: dict[str, Any]) -> None:
         self.last_stop = data
+        self.n_learned = data["n_batches"]
 
     def _paused(self, data: dict[str, Any]) -> None:
         self.is_paused = True
+        if data.get("needs_person"):
+            self.hold_reason = data["reason"]
+        if self.last_stop.get("should_pause"):
+            self.last_stop = {**self.last_stop, "should_pause": False}
 
     def _resumed(self, data: dict[str, Any]) -> None:
-        self.is_paused = False
+        if self.hold_reason:
+            self.n_calls_forgiven = len(self.calls)
+        self.is_paused, self.hold_reason = False, ""
 
     def _closed(self, data: dict[str, Any]) -> None:
         self.is_closed = True
+
+    def _change(self, section: str, value: Any, *, from_file: bool) -> None:
+        self.settings = {**self.settings, section: value}
+        if from_file:
+            self.file_says = {**self.file_says, section: value}
+        self.last_stop = {}
+
+    def _fail(self, candidate: Candidate, kind: str, reason: str, *, is_final: bool) -> None:
+        self._settle(candidate.candidate_id, "abandoned" if is_final else "failed", reason)
+        if is_final:
+            self._note_infeasible(candidate, kind, reason)
+        else:
+            candidate.may_come_again = True
+            self.machine_failures[candidate.formulation_id] += 1
+
+    def _note_infeasible(self, candidate: Candidate, kind: str, reason: str) -> None:
+        entry = {"formulation": candidate.formulation, "kind": kind, "reason": reason}
+        self.infeasible[candidate.formulation_id] = entry
 
     def _settle(self, candidate_id: str, status: CandidateStatus, reason: str) -> None:
         candidate = self.candidates[candidate_id]

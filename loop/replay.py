@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.fixing import as_if_rejected
 from saltloop.loop.jobs import result_sha256
 from saltloop.loop.record import CampaignRecord
+from saltloop.loop.stopping import evaluate
 from saltloop.loop.strategy import Strategy
 
 #: Acquisition values may differ in the last digits between numbers of threads; formulations may not differ at all.
@@ -52,7 +54,9 @@ def verify(
             progress(number, len(campaign.events))
         if event.type == "batch_proposed":
             _check_decision(view, strategy, event.seq, event.data, verdict)
-        past.apply(event)
+        elif event.type == "stop_evaluated":
+            _check_stop(view, strategy, event.seq, event.data, verdict)
+        view.apply(event)
         if event.type == "surrogate_fitted":
             _check_fit(view, strategy, event.seq, event.data, verdict, retrain=retrain)
         elif event.type == "job_finished":
@@ -81,6 +85,8 @@ def _check_decision(view: Campaign, strategy: Strategy, seq: int, recorded: dict
     if not strategy.has_model(view):
         verdict.problems.append(f"event {seq}: cannot be replayed, its model's weights could not be reproduced")
         return
+    if replaced := recorded.get("replaces"):
+        view = as_if_rejected(view, replaced["candidate_id"], recorded["fixed"])
     again = strategy.propose(view, iteration=recorded["iteration"], n=len(recorded["candidates"]))
     for old, new in zip(recorded["candidates"], again["candidates"], strict=True):
         if old["formulation_id"] != new["formulation_id"]:
@@ -94,6 +100,20 @@ def _check_decision(view: Campaign, strategy: Strategy, seq: int, recorded: dict
                 f"event {seq}: {old['candidate_id']} has acquisition value {new['acquisition_value']:g} on replay, "
                 f"{old['acquisition_value']:g} in the state file"
             )
+
+
+def _check_stop(view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:
+    """The same rules hold; figures may differ in the last digits. Old states hold no verdict of each rule."""
+    if not strategy.has_model(view):
+        return
+    again = evaluate(view, strategy)
+    holding = [rule["words"] for rule in recorded.get("rules", ()) if rule["holds"]]
+    holding_again = [rule["words"] for rule in again["rules"] if rule["holds"]]
+    if again["should_stop"] != recorded["should_stop"] or ("rules" in recorded and len(holding) != len(holding_again)):
+        verdict.problems.append(
+            f"event {seq}: these stop rules held: {'; '.join(holding or recorded['reasons']) or 'none'}; "
+            f"on replay: {'; '.join(holding_again) or 'none'}"
+        )
 
 
 def _check_result(campaign: Campaign, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:

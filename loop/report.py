@@ -202,9 +202,10 @@ def _tell(event: Event) -> str:
             title = f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}"
             return title + chosen + best
         case "candidate_approved":
-            return f"{data['candidate_id']} approved"
+            return f"{', '.join(data['candidate_ids'])} approved"
         case "candidate_rejected":
-            return f"{data['candidate_id']} rejected: {data['reason']}"
+            verdict = "rejected as infeasible" if data.get("is_infeasible") else "rejected"
+            return f"{', '.join(data['candidate_ids'])} {verdict}: {data['reason']}"
         case "job_intended" | "job_submitted":
             return f"{event.type.replace('_', ' ')}: {data['job_key']}, attempt {data['attempt']}"
         case "job_finished":

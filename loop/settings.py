@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.stopping_settings import Budget, StopRule
 from saltloop.surrogates.settings import SurrogateSettings
 
 
@@ -89,11 +90,12 @@ class ExecutionSettings(Settings):
     retries: int = Field(1, ge=0)
 
 
-class Budget(Settings):
-    """When to stop. May be changed in a running campaign; each change is recorded."""
+class FeasibilitySettings(Settings):
+    """What failures teach: the probability that a formulation gives a result at all weighs the acquisition."""
 
-    rounds: int = Field(2, ge=1)
-    oracle_hours: float | None = Field(None, gt=0)
+    enabled: bool = True
+    #: Probability of a result far from everything tried.
+    prior: float = Field(0.95, gt=0.5, lt=1)
 
 
 class CampaignSettings(Settings):
@@ -110,8 +112,24 @@ class CampaignSettings(Settings):
     acquisition: AcquisitionSettings = AcquisitionSettings()
     oracle: OracleSettings = OracleSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    feasibility: FeasibilitySettings = FeasibilitySettings()
     budget: Budget = Budget()
+    #: Rules beside the budget; the campaign ends (or pauses) when any of them holds.
+    stop: tuple[StopRule, ...] = ()
     approval: Literal["auto", "manual"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_rounds_unless_told(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("budget") is None and not values.get("stop"):
+            return {**values, "budget": {"rounds": 2}}
+        return values
+
+    @model_validator(mode="after")
+    def _comes_to_an_end(self) -> CampaignSettings:
+        if not any(rule.then == "stop" for rule in (*self.budget.rules(), *self.stop)):
+            raise ValueError("nothing would ever end this campaign; set budget.rounds, or a rule under 'stop:'")
+        return self
 
     def species_book(self) -> SpeciesBook:
         """The built-in species and the campaign's own."""
@@ -119,8 +137,9 @@ class CampaignSettings(Settings):
         return book.with_species(self.species) if self.species else book
 
 
-#: Settings that may differ from the recorded ones when a campaign is resumed, because they decide nothing.
-FREE_ON_RESUME = frozenset({"budget", "execution"})
+#: Sections of the file that may be edited in a started campaign: recorded as events, save ``execution``, which decides
+#: nothing. A changed ``space`` needs a person's word as well (``run --accept-space``).
+FREE_ON_RESUME = frozenset({"budget", "stop", "space", "execution"})
 
 
 def load_campaign_file(path: Path) -> CampaignSettings:

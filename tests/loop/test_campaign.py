@@ -124,8 +124,8 @@ def test_manual_approval_waits_for_a_person(file):
     assert run(file) is Step.WAIT
     with Campaign.start_or_resume(file) as campaign:
         first, second = campaign.record.candidates
-        campaign.append("candidate_approved", {"candidate_id": first}, actor="ana")
-        campaign.append("candidate_rejected", {"candidate_id": second, "reason": "smells"}, actor="ana")
+        campaign.append("candidate_approved", {"candidate_ids": [first]}, actor="ana")
+        campaign.append("candidate_rejected", {"candidate_ids": [second], "reason": "smells"}, actor="ana")
     assert run(file) is Step.WAIT
     record = Campaign.read(file.parent / "toy").record
     assert record.candidates[first].status == "completed"
