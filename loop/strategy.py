@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.calibration import SourceBias, experiment_equivalent, learn_biases
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
 
 if TYPE_CHECKING:
+    from saltloop.loop.discrepancy import Discrepancy
     from saltloop.surrogates.encoding import FormulationEncoder
     from saltloop.surrogates.posterior import SurrogateModel
     from saltloop.surrogates.surrogate import MFNetSurrogate
@@ -91,7 +91,8 @@ class SurrogateStrategy:
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
         results = _results(campaign)
-        observations, biases = self._as_experiments(results)
+        discrepancy = self.discrepancy(results)
+        observations = discrepancy.as_experiments(results)
         surrogate = self._surrogate(campaign)
         model = surrogate.model(observations)
         record = campaign.record
@@ -119,7 +120,7 @@ class SurrogateStrategy:
             "alternatives": [_entry(chosen, neighbours, model, surrogate.encoder) for chosen in decision.alternatives],
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
-            "notes": [*decision.notes, *(bias.describe() for bias in biases)],
+            "notes": [*decision.notes, *discrepancy.describe()],
             "seed": seed,
             "hashes": {
                 "training_set": _rows_hash((*self.known_measurements(), *results)),
@@ -130,7 +131,7 @@ class SurrogateStrategy:
 
     def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, Any]]:
         """Also the ends of the 95 % interval (mS/cm), and why a formulation is ``unfamiliar``, if it is."""
-        observations, _ = self._as_experiments(_results(campaign))
+        observations = self._as_experiments(_results(campaign))
         prediction = self._surrogate(campaign).predict(formulations, observations)
         low, high = prediction.interval(0.95)
         return [
@@ -148,7 +149,7 @@ class SurrogateStrategy:
     def model(self, campaign: Campaign) -> tuple[SurrogateModel, FormulationEncoder]:
         """The posterior after everything the campaign has learned, and the encoder of its rows."""
         surrogate = self._surrogate(campaign)
-        return surrogate.model(self._as_experiments(_results(campaign))[0]), surrogate.encoder
+        return surrogate.model(self._as_experiments(_results(campaign))), surrogate.encoder
 
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""
@@ -160,7 +161,7 @@ class SurrogateStrategy:
     ) -> dict[str, Any]:
         from saltloop.surrogates.surrogate import MFNetSurrogate
 
-        rows = [*self.known_measurements(), *self._as_experiments(results)[0]]
+        rows = [*self.known_measurements(), *self._as_experiments(results)]
         surrogate = MFNetSurrogate(
             self._settings.surrogate,
             self._species,
@@ -202,10 +203,14 @@ class SurrogateStrategy:
             self._loaded = (weights, MFNetSurrogate.load(path, self._species))
         return self._loaded[1]
 
-    def _as_experiments(self, results: Sequence[Measurement]) -> tuple[list[Measurement], list[SourceBias]]:
-        """The results as if experiments had given them, and what is known of each simulation's bias."""
-        biases = learn_biases(results, (*self.known_measurements(), *results))
-        return experiment_equivalent(results, biases), list(biases.values())
+    def discrepancy(self, results: Sequence[Measurement]) -> Discrepancy:
+        """How each source of the campaign's results differs from experiment."""
+        from saltloop.loop.discrepancy import Discrepancy
+
+        return Discrepancy.fit(results, self.known_measurements())
+
+    def _as_experiments(self, results: Sequence[Measurement]) -> list[Measurement]:
+        return self.discrepancy(results).as_experiments(results)
 
     def _baseline(self, space: Any, observations: Sequence[Measurement]) -> list[Formulation]:
         """The best measured formulations made of the space's species at its temperature."""
