@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
+from saltloop.loop.warm_start import CAMPAIGN_PREFIX, is_simulation, load_known
 
 if TYPE_CHECKING:
     from saltloop.loop.discrepancy import Discrepancy
     from saltloop.surrogates.encoding import FormulationEncoder
+    from saltloop.surrogates.factory import Surrogate
     from saltloop.surrogates.posterior import SurrogateModel
-    from saltloop.surrogates.surrogate import MFNetSurrogate
 
 Progress = Callable[[int, int], None]
 
@@ -57,30 +57,41 @@ class SurrogateStrategy:
         self._species = campaign.species
         self._settings = campaign.settings
         self._known: tuple[Measurement, ...] | None = None
+        self._earlier_simulations: tuple[Measurement, ...] = ()
         self._known_hash = ""
-        self._loaded: tuple[str, MFNetSurrogate] | None = None
+        self._loaded: tuple[str, Surrogate] | None = None
 
     def known_measurements(self) -> tuple[Measurement, ...]:
         """The conductivities of the campaign's data sets, in mS/cm."""
         if self._known is None:
-            sets = [load_dataset(name, species=self._species) for name in self._settings.data]
-            found = (m for one in sets for m in one.measurements if m.quantity == "conductivity")
-            self._known = tuple(m.in_unit("mS/cm") for m in found)
-            if not self._known:
+            found = [
+                (m.in_unit("mS/cm"), name.startswith(CAMPAIGN_PREFIX) and is_simulation(m))
+                for name in self._settings.data
+                for m in load_known(name, self._species)
+                if m.quantity == "conductivity"
+            ]
+            if not found:
                 raise CampaignError(f"The data sets {list(self._settings.data)} hold no conductivity to learn from.")
-            self._known_hash = _rows_hash(self._known)
+            self._known = tuple(m for m, is_simulated in found if not is_simulated)
+            self._earlier_simulations = tuple(m for m, is_simulated in found if is_simulated)
+            self._known_hash = _rows_hash([m for m, _ in found])
         return self._known
+
+    def _results(self, campaign: Campaign) -> list[Measurement]:
+        """Conductivities in mS/cm, not yet made experiment-equivalent: its own, and earlier campaigns' simulated."""
+        self.known_measurements()
+        return [*self._earlier_simulations, *(m.in_unit("mS/cm") for m in campaign.measurements())]
 
     def has_model(self, campaign: Campaign) -> bool:
         return bool(campaign.record.fits) and self._weights(campaign.record.fits[-1]["weights_sha256"]).exists()
 
     def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
         seed = campaign.seed(iteration, "surrogate")
-        return self._fit_on(_results(campaign), seed=seed, iteration=iteration, progress=progress)
+        return self._fit_on(self._results(campaign), seed=seed, iteration=iteration, progress=progress)
 
     def refit(self, campaign: Campaign, fit: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
         used = set(fit["measurement_ids"])
-        results = [m for m in _results(campaign) if m.measurement_id in used]
+        results = [m for m in self._results(campaign) if m.measurement_id in used]
         return self._fit_on(results, seed=fit["seed"], iteration=fit["iteration"], progress=progress)
 
     def propose(
@@ -90,7 +101,7 @@ class SurrogateStrategy:
         from saltloop.loop.space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
-        results = _results(campaign)
+        results = self._results(campaign)
         discrepancy = self.discrepancy(results)
         observations = discrepancy.as_experiments(results)
         surrogate = self._surrogate(campaign)
@@ -131,7 +142,7 @@ class SurrogateStrategy:
 
     def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, Any]]:
         """Also the ends of the 95 % interval (mS/cm), and why a formulation is ``unfamiliar``, if it is."""
-        observations = self._as_experiments(_results(campaign))
+        observations = self._as_experiments(self._results(campaign))
         prediction = self._surrogate(campaign).predict(formulations, observations)
         low, high = prediction.interval(0.95)
         return [
@@ -149,20 +160,20 @@ class SurrogateStrategy:
     def model(self, campaign: Campaign) -> tuple[SurrogateModel, FormulationEncoder]:
         """The posterior after everything the campaign has learned, and the encoder of its rows."""
         surrogate = self._surrogate(campaign)
-        return surrogate.model(self._as_experiments(_results(campaign))), surrogate.encoder
+        return surrogate.model(self._as_experiments(self._results(campaign))), surrogate.encoder
 
     def nearest_known(self, campaign: Campaign, formulation: Formulation) -> list[dict[str, Any]]:
         """The measured formulations most like this one."""
-        known = (*self.known_measurements(), *_results(campaign))
+        known = (*self.known_measurements(), *self._results(campaign))
         return Neighbours(self._surrogate(campaign).encoder, known).of(formulation)
 
     def _fit_on(
         self, results: Sequence[Measurement], *, seed: int, iteration: int, progress: Progress | None
     ) -> dict[str, Any]:
-        from saltloop.surrogates.surrogate import MFNetSurrogate
+        from saltloop.surrogates.factory import new_surrogate
 
         rows = [*self.known_measurements(), *self._as_experiments(results)]
-        surrogate = MFNetSurrogate(
+        surrogate = new_surrogate(
             self._settings.surrogate,
             self._species,
             [salt.name for salt in self._species.salts],
@@ -184,23 +195,23 @@ class SurrogateStrategy:
             "weights_sha256": weights,
         }
 
-    def _surrogate(self, campaign: Campaign) -> MFNetSurrogate:
+    def _surrogate(self, campaign: Campaign) -> Surrogate:
         fit = campaign.record.fits[-1]
         weights = fit["weights_sha256"]
         self.known_measurements()
         if fit["data_sha256"] != self._known_hash:
             raise CampaignError(
                 f"The data sets {list(self._settings.data)} are not what they were when the surrogate was trained: a "
-                "file was edited, or another saltloop reads it differently. Put it back, or start a new campaign "
-                "under a new name."
+                "file was edited, an earlier campaign went on, or another saltloop reads it differently. Put it back, "
+                "or start a new campaign under a new name."
             )
         if self._loaded is None or self._loaded[0] != weights:
-            from saltloop.surrogates.surrogate import MFNetSurrogate
+            from saltloop.surrogates.factory import load_surrogate
 
             path = self._weights(weights)
             if not path.exists():
                 raise CampaignError(f"The model weights {path} are gone; 'saltloop run' trains them again.")
-            self._loaded = (weights, MFNetSurrogate.load(path, self._species))
+            self._loaded = (weights, load_surrogate(path, self._species))
         return self._loaded[1]
 
     def discrepancy(self, results: Sequence[Measurement]) -> Discrepancy:
@@ -216,7 +227,6 @@ class SurrogateStrategy:
         """The best measured formulations made of the space's species at its temperature."""
         salts = {salt.name for salt in space.salts}
         solvents = {solvent.name for solvent in space.solvents}
-        temperature = space.settings.temperature_K
         best: dict[str, tuple[float, Formulation]] = {}
         for measurement in (*self.known_measurements(), *observations):
             liquid = measurement.formulation
@@ -224,7 +234,7 @@ class SurrogateStrategy:
                 set(liquid.molality) <= salts
                 and set(liquid.mole_fractions) <= solvents
                 and liquid.molality
-                and abs(liquid.temperature_K - temperature) <= SAME_TEMPERATURE_K
+                and min(abs(space.temperatures_K - liquid.temperature_K)) <= SAME_TEMPERATURE_K
             ):
                 best[liquid.formulation_id] = (measurement.value, liquid)
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].formulation_id))
@@ -232,11 +242,6 @@ class SurrogateStrategy:
 
     def _weights(self, sha256: str) -> Path:
         return self._models / f"{sha256}.safetensors"
-
-
-def _results(campaign: Campaign) -> list[Measurement]:
-    """The campaign's own conductivities in mS/cm; not yet made experiment-equivalent."""
-    return [m.in_unit("mS/cm") for m in campaign.measurements()]
 
 
 def _rows_hash(measurements: Sequence[Measurement]) -> str:

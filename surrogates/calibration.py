@@ -16,6 +16,7 @@ from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows, steps_per_epoch, train
 from saltloop.surrogates.settings import SurrogateSettings
 from scipy.optimize import minimize
+from scipy.stats import norm
 from torch import Tensor
 
 N_FOLDS, N_REPLICAS = 5, 2
@@ -58,6 +59,12 @@ class ConformalQuantiles:
 
     near: Tensor
     far: Tensor
+
+    @classmethod
+    def normal(cls) -> ConformalQuantiles:
+        """Those of a normal distribution."""
+        quantiles = torch.from_numpy(norm.ppf(0.5 + np.asarray(LEVELS) / 2))
+        return cls(quantiles, quantiles)
 
     def half_width(self, level: float, distance: np.ndarray) -> np.ndarray:
         """Standard deviations on either side for each formulation.

@@ -28,8 +28,9 @@ class SurrogateSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: Literal["default", "scan"] = "default"
-    #: ``physics``: routes mix the coefficients of a conductivity law; ``scan``: SCAN's network on 14/14/6 features.
-    architecture: Literal["physics", "scan"] = "physics"
+    #: ``physics``: routes mix the coefficients of a conductivity law; ``scan``: SCAN's network on 14/14/6 features;
+    #: ``gp``: a Gaussian process around a conductivity law, for a few dozen to 2,000 measurements (no other setting).
+    architecture: Literal["physics", "scan", "gp"] = "physics"
     n_members: int = Field(5, ge=2, le=64)
     #: Width of each branch.
     hidden: int = Field(64, ge=4)

@@ -173,8 +173,8 @@ class MFNetSurrogate:
             tensors |= {f"local.{name}": getattr(fitted.local, name) for name in LOCAL_TENSORS}
         metadata = {
             "settings": self.settings.model_dump(mode="json"),
-            "salts": [_identity(salt) for salt in self.encoder.salts],
-            "solvents": [_identity(solvent) for solvent in self.encoder.solvents],
+            "salts": [identity(salt) for salt in self.encoder.salts],
+            "solvents": [identity(solvent) for solvent in self.encoder.solvents],
             "scale": asdict(fitted.scale),
             "lengthscale": fitted.latent.lengthscale,
         }
@@ -190,8 +190,8 @@ class MFNetSurrogate:
         tensors, header = read_checkpoint(path)
         try:
             settings = SurrogateSettings.model_validate(header["settings"])
-            _check_species(path, header["salts"], species.salt)
-            _check_species(path, header["solvents"], species.solvent)
+            check_species(path, header["salts"], species.salt)
+            check_species(path, header["solvents"], species.solvent)
             names = [[entry["name"] for entry in header[kind]] for kind in ("salts", "solvents")]
             surrogate = cls(settings, species, *names)
             network = surrogate._new_network(settings, torch.Generator())
@@ -237,11 +237,12 @@ class MFNetSurrogate:
         )
 
 
-def _identity(species: Species) -> dict[str, str]:
+def identity(species: Species) -> dict[str, str]:
+    """How a checkpoint names a species."""
     return {"name": species.name, "inchikey": species.inchikey}
 
 
-def _check_species(path: Path, recorded: list[dict[str, str]], look_up: Callable[[str], Species]) -> None:
+def check_species(path: Path, recorded: list[dict[str, str]], look_up: Callable[[str], Species]) -> None:
     for entry in recorded:
         found = look_up(entry["name"])
         if found.inchikey != entry["inchikey"]:
