@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.settings import CampaignSettings
 from saltloop.loop.space import CandidateSpace
+from saltloop.loop.warm_start import load_known
 
 
 def check_before_start(settings: CampaignSettings) -> list[str]:
@@ -21,11 +21,8 @@ def check_before_start(settings: CampaignSettings) -> list[str]:
     species = settings.species_book()
     space = CandidateSpace(settings.space, species)
     for name in settings.data:
-        load_dataset(name, species=species)
-    notes = [
-        f"Space: {len(space):,} formulations of {len(space.salts)} salt(s) and {len(space.solvents)} solvent(s) "
-        f"at {space.settings.temperature_K:g} K"
-    ]
+        load_known(name, species)
+    notes = [f"Space: {space.counts()} formulations on the grid"]
     if unknown := space.unknown_melting_points:
         notes.append(f"Offered although no melting point is known: {', '.join(unknown)}")
     if settings.oracle.kind != "lab":
@@ -42,9 +39,9 @@ def _check_oracle(settings: CampaignSettings, species: SpeciesBook, space: Candi
     problems = []
     for salt, solvent in probes:
         formulation = Formulation.create(
-            {salt.name: space.settings.molality.min},
+            {salt.name: float(space.concentrations.min())},
             {solvent.name: 1.0},
-            temperature_K=space.settings.temperature_K,
+            temperature_K=float(space.temperatures_K[0]),
             species=species,
         )
         try:

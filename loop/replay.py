@@ -9,6 +9,7 @@ from typing import Any
 
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.fixing import as_if_rejected
+from saltloop.loop.fork import parent_problem
 from saltloop.loop.jobs import result_sha256
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.stopping import evaluate
@@ -47,6 +48,11 @@ def verify(
     weights compared; otherwise the weights named by hash in the state are used, and retrained only where they are gone.
     """
     verdict = Verdict(n_events=len(campaign.events))
+    inherited = campaign.record.fork.get("seq", -1)
+    if campaign.record.fork:
+        problem, note = parent_problem(campaign)
+        verdict.problems += filter(None, [problem])
+        verdict.notes += filter(None, [note])
     past = CampaignRecord()
     view = Campaign(campaign.folder, campaign.settings, past, campaign.events)
     for number, event in enumerate(campaign.events, start=1):
@@ -59,7 +65,7 @@ def verify(
         view.apply(event)
         if event.type == "surrogate_fitted":
             _check_fit(view, strategy, event.seq, event.data, verdict, retrain=retrain)
-        elif event.type == "job_finished":
+        elif event.type == "job_finished" and event.seq > inherited:
             _check_result(campaign, event.seq, event.data, verdict)
     return verdict
 

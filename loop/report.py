@@ -10,6 +10,9 @@ from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
 from saltloop.loop.record import Candidate
+from saltloop.loop.settings import changed_settings
+from saltloop.loop.steering_queue import waiting_requests
+from saltloop.loop.stopping import describe_rules
 
 
 def status(campaign: Campaign) -> dict[str, Any]:
@@ -22,13 +25,24 @@ def status(campaign: Campaign) -> dict[str, Any]:
         "events": record.n_events,
         "rounds": record.n_rounds,
         "rounds_budget": campaign.settings.budget.rounds,
+        "calls": len(record.calls),
+        "failed_for_good": len(record.infeasible),
+        "money": round(record.money, 2),
+        "stop_rules": describe_rules(campaign),
+        "requests_waiting": len(waiting_requests(campaign.folder)),
         "oracle_hours": round(record.oracle_hours, 4),
         "candidates": dict(sorted(Counter(c.status for c in record.candidates.values()).items())),
         "results": len(record.valid_results()),
         "quarantined": len(record.quarantined),
         "best": best_result(campaign),
         "open": [
-            {"candidate_id": c.candidate_id, "status": c.status, "assigned_to": c.assigned_to, "formulation": c.text}
+            {
+                "candidate_id": c.candidate_id,
+                "status": c.status,
+                "assigned_to": c.assigned_to,
+                "formulation": c.text,
+                "probability_feasible": c.why.get("probability_feasible"),
+            }
             for c in record.open_candidates()
         ],
         "messages": campaign.messages,
@@ -40,7 +54,10 @@ def status_text(campaign: Campaign) -> str:
     now = status(campaign)
     lines = [
         f"Campaign {now['name']}: {now['state']}",
-        f"  rounds      {now['rounds']} of {now['rounds_budget']}, {now['oracle_hours'] * 60:.1f} min of oracle time",
+        f"  rounds      {now['rounds']}"
+        + f" of {now['rounds_budget']}" * bool(now["rounds_budget"])
+        + f", {now['calls']} oracle calls, {now['oracle_hours'] * 60:.1f} min of oracle time"
+        + f", {now['money']:.2f} in money" * bool(now["money"]),
         "  candidates  " + (", ".join(f"{n} {s}" for s, n in now["candidates"].items()) or "none yet"),
         f"  results     {now['results']} conductivities"
         + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
@@ -49,9 +66,19 @@ def status_text(campaign: Campaign) -> str:
         lines.append(
             f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
         )
+    if now["failed_for_good"]:
+        lines.append(f"  infeasible  {now['failed_for_good']} liquid(s) failed for good and are never proposed again")
+    lines += [f"  stop rule   {rule}" for rule in now["stop_rules"]]
     lines += [
-        f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']})" for c in now["open"]
+        f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']}"
+        + (f", feasible with {100 * p:.0f} %" if (p := c["probability_feasible"]) is not None else "")
+        + ")"
+        for c in now["open"]
     ]
+    if now["requests_waiting"]:
+        lines.append(
+            f"  requests    {now['requests_waiting']} of people wait for the next 'saltloop run' to take them in"
+        )
     return "\n".join(lines + now["messages"])
 
 
@@ -71,7 +98,7 @@ def best_result(campaign: Campaign) -> dict[str, Any] | None:
 
 def log_lines(events: list[Event]) -> list[str]:
     """One line or more for each event: what was decided, and why."""
-    return [f"{event.seq:5d}  {event.ts[:19]}Z  {event.actor:10s}  {_tell(event)}" for event in events]
+    return [f"{event.seq:5d}  {event.ts[:19]}Z  {event.actor:10s}  {tell(event)}" for event in events]
 
 
 def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
@@ -86,6 +113,11 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         f"improvement {why['acquisition_value']:.3f}" + (", refined between the grid's steps" * why["is_refined"]),
         f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
         *(f"  unfamiliar    {reason}" for reason in why.get("unfamiliar", ())),
+        *(
+            f"  feasible      with a probability of {100 * p:.0f} %"
+            for p in [why.get("probability_feasible")]
+            if p is not None
+        ),
         "  nearest known",
     ]
     lines += [
@@ -140,7 +172,7 @@ def advice(campaign: Campaign, file: Path) -> str:
         f"Picture: {campaign.folder / 'outcome.png'}; jobs with their logs and plots: {campaign.folder / 'jobs'}",
         f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID",
         f"Check the record and replay the decisions: saltloop verify {file}",
-        f"Go on: raise budget.rounds in {file} and run 'saltloop run {file}' again.",
+        f"Go on: saltloop budget {file} --rounds N (or edit {file}), then 'saltloop run {file}' again.",
     ]
     if oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo":
         lines.append(
@@ -148,6 +180,14 @@ def advice(campaign: Campaign, file: Path) -> str:
             "values are not for publication; use 'standard' or 'production' for that (docs/md.md)."
         )
     return "\n".join(lines)
+
+
+def _differences(was: Any, now: Any) -> str:
+    """``name: old -> new`` of what differs between two sections of settings."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return f"{was} -> {now}"
+    changes = changed_settings(was, now)
+    return "; ".join(f"{name} {old} -> {new}" for name, (old, new) in changes.items())
 
 
 def _learned(campaign: Campaign) -> list[dict[str, Any]]:
@@ -160,6 +200,8 @@ def _phase(campaign: Campaign) -> str:
     record = campaign.record
     if record.is_closed:
         return "closed"
+    if record.hold_reason:
+        return f"paused, until 'saltloop resume': {record.hold_reason}"
     if record.last_stop.get("should_stop") and not record.open_candidates():
         return "stopped: " + "; ".join(record.last_stop["reasons"])
     waiting = [c for c in record.open_candidates() if c.assigned_to == "lab" or c.status == "candidate"]
@@ -179,7 +221,8 @@ def _pm(value: float, error: float) -> str:
     return f"{value:.2f} ± {error:.2f} mS/cm"
 
 
-def _tell(event: Event) -> str:
+def tell(event: Event) -> str:
+    """What an event says, for a person."""
     data = event.data
     match event.type:
         case "campaign_created":
@@ -200,7 +243,17 @@ def _tell(event: Event) -> str:
                 else ""
             )
             title = f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}"
+            if replaced := data.get("replaces"):
+                fixed = ", ".join(f"{name} = {value}" for name, value in data["fixed"].items())
+                title += f", in place of {replaced['candidate_id']} with {fixed} ({replaced['reason']})"
             return title + chosen + best
+        case "campaign_forked":
+            return f"forked from {data['parent']} after its event {data['seq']}"
+        case "candidates_failed":
+            return "failed: " + "; ".join(
+                f"{entry['candidate_id'] or entry['text']} {entry['status']}: {entry['reason']}"
+                for entry in data["failures"]
+            )
         case "candidate_approved":
             return f"{', '.join(data['candidate_ids'])} approved"
         case "candidate_rejected":
@@ -220,9 +273,15 @@ def _tell(event: Event) -> str:
             )
         case "result_quarantined":
             return f"quarantined: {data['reason']}"
-        case "budget_changed":
-            return f"budget changed from {data['was']} to {data['budget']}"
+        case "budget_changed" | "stop_rules_changed" | "space_changed":
+            section = next(key for key in ("budget", "stop", "space") if key in data)
+            return f"{section} changed: {_differences(data['was'], data[section])}"
+        case "request_refused":
+            return f"refused: {data['reason']}"
         case "stop_evaluated":
-            return "stop: " + "; ".join(data["reasons"]) if data["should_stop"] else "no stop rule holds; going on"
+            if data["should_stop"]:
+                return "stop: " + "; ".join(data["reasons"])
+            judged = "".join(f"\n{'':42}{rule['words']}" for rule in data.get("rules", ()))
+            return ("pause" if data.get("should_pause") else "no stop rule holds; going on") + judged
         case _:
             return f"{event.type.replace('_', ' ')} {data.get('reason', '')}".rstrip()

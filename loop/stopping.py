@@ -58,6 +58,18 @@ def rules_of(settings: CampaignSettings) -> tuple[StopRule, ...]:
     return (*settings.budget.rules(), *settings.stop)
 
 
+def describe_rules(campaign: Campaign) -> list[str]:
+    """Each rule with the words of its last verdict, or as it is set where it has not been judged since it was set."""
+    rules, judged = rules_of(campaign.settings), campaign.record.last_stop.get("rules", ())
+    if len(judged) == len(rules):
+        return [f"{verdict['words']} ({verdict['then']})" for verdict in judged]
+    lines = []
+    for rule in rules:
+        asked = rule.model_dump(mode="json", exclude_none=True)
+        lines.append(f"{asked.pop('rule', '')} {asked}, not judged yet".lstrip())
+    return lines
+
+
 def calls_left(campaign: Campaign) -> int | None:
     """How many calls are left before a limit on calls ends the campaign; None without such a limit."""
     limits = [rule.at for rule in rules_of(campaign.settings) if isinstance(rule, Calls) and rule.then == "stop"]

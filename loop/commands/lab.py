@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import getpass
 import sys
 from pathlib import Path
 
 import click
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, json_option, print_json, quiet_option, steal_option
-from saltloop.loop.errors import CampaignError
 from saltloop.loop.settings import load_campaign_file
 
 WORKLIST_COLUMNS = (
@@ -61,41 +59,6 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
                 "source": "experiment",
             }
         )
-
-
-@click.command()
-@campaign_argument
-@click.argument("candidate_ids", nargs=-1, required=True)
-@steal_option
-def approve(campaign: Path, candidate_ids: tuple[str, ...], steal_lock: bool) -> None:
-    """Approve proposed candidates of a campaign with 'approval: manual'; 'saltloop run' then runs them."""
-    _decide(campaign, candidate_ids, "candidate_approved", {}, steal_lock=steal_lock)
-
-
-@click.command()
-@campaign_argument
-@click.argument("candidate_ids", nargs=-1, required=True)
-@click.option("--reason", required=True, help="Why; kept in the state file.")
-@steal_option
-def reject(campaign: Path, candidate_ids: tuple[str, ...], reason: str, steal_lock: bool) -> None:
-    """Reject proposed candidates, with a reason; they are never proposed again."""
-    _decide(campaign, candidate_ids, "candidate_rejected", {"reason": reason}, steal_lock=steal_lock)
-
-
-def _decide(campaign: Path, ids: tuple[str, ...], event: str, more: dict[str, str], *, steal_lock: bool) -> None:
-    """Record a person's decision on candidates that still wait for one: on all of them, or on none."""
-    person = getpass.getuser()
-    with Campaign.open(campaign_folder(campaign), actor=person, steal_lock=steal_lock) as opened:
-        waiting = [c.candidate_id for c in opened.record.open_candidates() if c.status == "candidate"]
-        if wrong := [candidate_id for candidate_id in ids if candidate_id not in waiting]:
-            raise CampaignError(
-                f"{', '.join(wrong)}: no candidate that waits for a decision; these do: {', '.join(waiting) or 'none'}."
-            )
-        for candidate_id in ids:
-            opened.append(event, {"candidate_id": candidate_id, **more}, actor=person)
-            click.echo(
-                f"{candidate_id} {event.removeprefix('candidate_')}: {opened.record.candidates[candidate_id].text}"
-            )
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,16 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Only warnings a
 steal_option = click.option(
     "--steal-lock", is_flag=True, help="Take the lock of a process that is surely gone (crashed host)."
 )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise click.UsageError("The system does not know your name; give it with --by NAME.") from None
+
+
+by_option = click.option("--by", "person", default=_user, help="Your name in the state file.  [default: your login]")
 
 
 def print_json(value: Any) -> None:

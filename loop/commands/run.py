@@ -7,50 +7,88 @@ from typing import TYPE_CHECKING
 
 import click
 from saltloop.loop import report
-from saltloop.loop.campaign import Campaign
-from saltloop.loop.commands.options import json_option, print_json, quiet_option, steal_option
+from saltloop.loop.campaign import STATE_NAME, Campaign
+from saltloop.loop.commands.options import (
+    by_option,
+    campaign_argument,
+    json_option,
+    print_json,
+    quiet_option,
+    steal_option,
+)
 from saltloop.loop.errors import EXIT_WAITING
-from saltloop.loop.settings import load_campaign_file
+from saltloop.loop.settings import CampaignSettings, load_campaign_file
 
 if TYPE_CHECKING:
+    from saltloop.loop.controller import Step
     from saltloop.loop.screen import Screen
     from saltloop.loop.strategy import SurrogateStrategy
 
 
 @click.command()
-@click.argument("campaign_file", type=click.Path(path_type=Path))
+@campaign_argument
+@click.option("--accept-space", is_flag=True, help="The file's edited space is meant: record it and go on with it.")
+@click.option("--resume-paused", is_flag=True, help="Go on although the campaign is paused; like 'saltloop resume'.")
+@by_option
 @quiet_option
 @json_option
 @steal_option
-def run(campaign_file: Path, quiet: bool, as_json: bool, steal_lock: bool) -> int:
-    """Start the campaign of CAMPAIGN_FILE (YAML), or resume it where it stopped, however it stopped."""
+def run(
+    campaign: Path, accept_space: bool, resume_paused: bool, person: str, quiet: bool, as_json: bool, steal_lock: bool
+) -> int:
+    """Start the campaign of a file (YAML), or resume it where it stopped, however it stopped.
+
+    CAMPAIGN is the file, or the folder of a started campaign: then the settings are those on record.
+    """
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
+    from saltloop.loop.steering import Resume, apply
     from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet or as_json)
-    notes = check_before_start(load_campaign_file(campaign_file))
-    with Campaign.start_or_resume(campaign_file, steal_lock=steal_lock) as campaign:
-        for message in campaign.messages:
+    if campaign.is_dir() and accept_space:
+        raise click.UsageError("--accept-space is about an edited campaign file; name that file, not the folder.")
+    notes = check_before_start(_settings_ahead(campaign, accept_space))
+    with _open(campaign, person, accept_space=accept_space, steal_lock=steal_lock) as opened:
+        for message in opened.messages:
             screen.warn(message)
-        news = "resumed" if len(campaign.events) > 1 else "started"
-        screen.say(f"Campaign '{campaign.settings.name}' {news}; state in {campaign.folder / 'state.jsonl'}")
+        news = "resumed" if len(opened.events) > 1 else "started"
+        screen.say(f"Campaign '{opened.settings.name}' {news}; state in {opened.folder / 'state.jsonl'}")
         for note in notes:
             screen.say(note)
-        strategy = SurrogateStrategy(campaign)
-        is_waiting = _run(campaign, strategy, screen)
+        strategy = SurrogateStrategy(opened)
+        if resume_paused and opened.record.hold_reason:
+            apply(opened, Resume(person=person), lambda: strategy)
+        step = _run(opened, strategy, screen)
+        is_waiting = step.name in {"WAIT", "HOLD"}
         if as_json:
-            print_json(report.status(campaign))
+            print_json(report.status(opened))
         elif is_waiting:
-            click.echo(_what_we_wait_for(campaign, campaign_file))
+            click.echo(_what_we_wait_for(opened, campaign))
         else:
-            _finish(campaign, strategy, campaign_file)
+            _finish(opened, strategy, campaign)
     return EXIT_WAITING if is_waiting else 0
 
 
-def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> bool:
-    """Run the loop; True if it stopped because it waits for people."""
-    from saltloop.loop.controller import Controller, Step
+def _settings_ahead(path: Path, accept_space: bool) -> CampaignSettings:
+    """The settings that the campaign will go on with."""
+    if path.is_dir():
+        return Campaign.read(path).settings
+    settings = load_campaign_file(path)
+    if accept_space or not (path.parent / settings.name / STATE_NAME).exists():
+        return settings
+    return Campaign.read(path.parent / settings.name).settings
+
+
+def _open(path: Path, person: str, *, accept_space: bool, steal_lock: bool) -> Campaign:
+    if path.is_dir():
+        return Campaign.open(path, actor=person, steal_lock=steal_lock)
+    return Campaign.start_or_resume(path, actor=person, accept_space=accept_space, steal_lock=steal_lock)
+
+
+def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> Step:
+    """Run the loop; what it came to rest at."""
+    from saltloop.loop.controller import Controller
     from saltloop.loop.workers import WorkerProcesses
 
     execution = campaign.settings.execution
@@ -61,10 +99,16 @@ def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> boo
         is_interrupted = False
     finally:
         executor.shutdown(cancel_futures=is_interrupted)
-    return step is Step.WAIT
+    return step
 
 
 def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
+    if reason := campaign.record.hold_reason:
+        return (
+            f"The campaign '{campaign.settings.name}' is paused: {reason}.\n"
+            f"Look into it ('saltloop log {file}'), then 'saltloop resume {file}' and run this command again, or run "
+            "it with --resume-paused."
+        )
     lines = [f"Waiting for people. Open candidates of '{campaign.settings.name}':"]
     lines += [f"  {c.candidate_id}  {c.text}  ({c.status})" for c in campaign.record.open_candidates()]
     lines.append(f"Bring results with 'saltloop tell {file} results.csv', then run this command again.")

@@ -36,7 +36,7 @@ def test_version_1_can_be_told_as_a_log(folder):
     assert "campaign golden created, seed 11" in log
     assert "job failed (blow_up)" in log
     assert "too viscous" in log
-    assert "budget changed from" in log
+    assert "budget changed: rounds 2 -> 3" in log
 
 
 def test_version_1_can_be_written_on(folder):
