@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.errors import CampaignError
-from saltloop.loop.settings import SpaceSettings
+from saltloop.loop.errors import CampaignError, CampaignFileError
+from saltloop.loop.space_settings import ALL, SpaceSettings, values_of
 
 
 def as_if_rejected(campaign: Campaign, candidate_id: str, fixed: Mapping[str, float | str]) -> Campaign:
@@ -25,44 +25,65 @@ def as_if_rejected(campaign: Campaign, candidate_id: str, fixed: Mapping[str, fl
 
 
 def fixed_space(space: SpaceSettings, fixed: Mapping[str, float | str], species: SpeciesBook) -> SpaceSettings:
-    """The settings of a space in which ``salt``, ``molality`` or ``temperature_K`` have one value.
+    """The settings of a space in which some factors have one value each.
+
+    Args:
+        fixed: ``salt`` (a name), ``molality`` or ``concentration`` (in the space's unit), ``temperature_K``, or a
+            solvent's name (its share in the space's basis).
 
     Raises:
         CampaignError: no such factor, a value of the wrong kind, or one outside the space.
     """
+    from saltloop.loop.space import CandidateSpace
+
     values = space.model_dump(mode="json")
     for name, value in fixed.items():
         if name == "salt":
-            values["salts"] = [_species_of(str(value), space.salts, species, "salt")]
-        elif name == "molality":
-            number = _number(name, value)
-            low, high = space.molality.min, space.molality.max
-            if not low <= number <= high:
-                raise CampaignError(f"molality={number:g} is outside the space ({low:g} to {high:g} mol/kg).")
-            values["molality"] = {**values["molality"], "min": number, "max": number}
+            salt = _offered(str(value), space.salts, species, "salt")
+            values["include"] = [*values["include"], [salt]]
+            if space.max_salts == 1:
+                values["salts"] = [salt]
+        elif name in ("molality", "concentration"):
+            values["concentration"] = [_within(name, value, values_of(space.concentration))]
         elif name == "temperature_K":
-            values["temperature_K"] = _number(name, value)
+            values["temperatures_K"] = [_within(name, value, values_of(space.temperatures_K))]
         else:
-            raise CampaignError(f"{name!r} cannot be fixed; these can: salt, molality, temperature_K.")
+            solvent = _offered(name, space.solvents, species, "solvent")
+            share = _within(name, value, (0.0, space.max_fraction))
+            values["include"] = [*values["include"], [solvent]]
+            others = {key: one for key, one in values["shares"].items() if species.solvent(key).name != solvent}
+            values["shares"] = {**others, solvent: share}
     try:
-        return SpaceSettings.model_validate(values)
+        narrowed = SpaceSettings.model_validate(values)
+        CandidateSpace(narrowed, species)
     except ValidationError as error:
-        raise CampaignError(f"{dict(fixed)}: {error.errors()[0]['msg']}") from None
+        raise CampaignError(f"{_words(fixed)}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    except CampaignFileError as error:
+        raise CampaignError(f"With {_words(fixed)} nothing of the space is left: {error}") from None
+    return narrowed
 
 
-def _species_of(name: str, offered: tuple[str, ...], species: SpeciesBook, kind: str) -> str:
+def _offered(name: str, offered: tuple[str, ...], species: SpeciesBook, kind: str) -> str:
+    """The name of a species that the space offers."""
     find: Any = species.salt if kind == "salt" else species.solvent
     try:
-        wanted = find(name)
+        wanted = str(find(name).name)
     except SaltloopError as error:
-        raise CampaignError(str(error)) from None
-    if wanted not in [find(one) for one in offered]:
-        raise CampaignError(f"{kind} {name!r} is not in the space, which offers {', '.join(offered)}.")
-    return str(wanted.name)
+        raise CampaignError(
+            f"{error} What can be fixed: salt, molality, temperature_K, or a solvent's share."
+        ) from None
+    if offered != (ALL,) and wanted not in [find(one).name for one in offered]:
+        raise CampaignError(f"The {kind} {name!r} is not in the space, which offers {', '.join(offered)}.")
+    return wanted
 
 
-def _number(name: str, value: float | str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise CampaignError(f"{name}={value} is no number.") from None
+def _within(name: str, value: float | str, values: tuple[float, ...]) -> float:
+    if not isinstance(value, int | float):
+        raise CampaignError(f"{name}={value} is no number.")
+    if not min(values) <= value <= max(values):
+        raise CampaignError(f"{name}={value:g} is outside the space ({min(values):g} to {max(values):g}).")
+    return float(value)
+
+
+def _words(fixed: Mapping[str, float | str]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in fixed.items())

@@ -12,8 +12,11 @@ from saltloop.loop.errors import CampaignError
 from saltloop.loop.fixing import as_if_rejected, fixed_space
 from saltloop.loop.record import Candidate
 from saltloop.loop.settings import CampaignSettings
+from saltloop.loop.space_settings import EARLIER_TERMS
 from saltloop.loop.strategy import Strategy
 
+#: Settings of a space by the names that they had before.
+NOW_CALLED = {earlier: term for term, earlier in EARLIER_TERMS.items()}
 #: Gives a strategy whose model is at hand; called only by requests that have to decide something.
 StrategyOf = Callable[[], Strategy]
 EventData = tuple[str, dict[str, Any]]
@@ -101,7 +104,8 @@ class ChangeBudget(Request):
 
     def _change(self, campaign: Campaign) -> EventData:
         changed = campaign.settings.budget.model_dump(mode="json")
-        changed.update(self.limits)
+        for name, limit in self.limits.items():
+            changed[name] = limit
         return _changed(campaign, "budget", "budget_changed", changed)
 
 
@@ -140,7 +144,8 @@ class ChangeSpace(Request):
         changed = campaign.settings.space.model_dump(mode="json")
         for name, value in self.values.items():
             section = changed
-            *parents, last = name.split(".")
+            first, *rest = name.split(".")
+            *parents, last = (NOW_CALLED.get(first, first), *rest)
             for parent in parents:
                 if not isinstance(section.get(parent), dict):
                     raise CampaignError(f"space.{name}: there is no section {parent!r}.")
