@@ -29,6 +29,8 @@ class Pool:
 
     formulations: tuple[Formulation, ...]
     values: np.ndarray
+    uncertainties: np.ndarray
+    """Standard uncertainties, mS/cm."""
 
     def __len__(self) -> int:
         return len(self.formulations)
@@ -40,7 +42,18 @@ class Pool:
 
     def select(self, positions: Sequence[int]) -> Pool:
         """Some of the liquids."""
-        return Pool(tuple(self.formulations[i] for i in positions), self.values[list(positions)])
+        some = list(positions)
+        return Pool(tuple(self.formulations[i] for i in some), self.values[some], self.uncertainties[some])
+
+    def measure(self, position: int) -> Measurement:
+        """What the oracle of a backtest answers for one liquid."""
+        return Measurement(
+            formulation=self.formulations[position],
+            value=float(self.values[position]),
+            unit="mS/cm",
+            standard_uncertainty=float(self.uncertainties[position]),
+            source="replay",
+        )
 
 
 def isothermal_pool(measurements: Iterable[Measurement], temperature_K: float = 298.15) -> Pool:
@@ -53,14 +66,15 @@ def isothermal_pool(measurements: Iterable[Measurement], temperature_K: float = 
     for one in measurements:
         if one.quantity == "conductivity" and one.value > 0:
             series[_liquid(one.formulation)].append(one.in_unit("mS/cm"))
-    found: dict[str, tuple[Formulation, float]] = {}
+    found: dict[str, tuple[Formulation, float, float]] = {}
     for rows in series.values():
-        value = _at(rows, temperature_K)
-        if value is not None:
+        answer = _at(rows, temperature_K)
+        if answer is not None:
             formulation = _formulation(rows, temperature_K)
-            found.setdefault(formulation.formulation_id, (formulation, value))
+            found.setdefault(formulation.formulation_id, (formulation, *answer))
     ordered = [found[key] for key in sorted(found)]
-    return Pool(tuple(formulation for formulation, _ in ordered), np.array([value for _, value in ordered]))
+    values, uncertainties = (np.array([one[i] for one in ordered]) for i in (1, 2))
+    return Pool(tuple(formulation for formulation, _, _ in ordered), values, uncertainties)
 
 
 def _liquid(formulation: Formulation) -> tuple[object, ...]:
@@ -69,21 +83,24 @@ def _liquid(formulation: Formulation) -> tuple[object, ...]:
     return salts, solvents, formulation.basis, formulation.concentration_unit
 
 
-def _at(rows: Sequence[Measurement], temperature_K: float) -> float | None:
-    """Conductivity (mS/cm) of a series at a temperature; None where no bracket is narrow enough."""
-    values: dict[float, list[float]] = defaultdict(list)
+def _at(rows: Sequence[Measurement], temperature_K: float) -> tuple[float, float] | None:
+    """Conductivity (mS/cm) of a series at a temperature and its uncertainty; None where no bracket is narrow enough."""
+    found: dict[float, list[Measurement]] = defaultdict(list)
     for row in rows:
-        values[row.formulation.temperature_K].append(row.value)
-    T = np.array(sorted(values))
-    ln_k = np.log([statistics.fmean(values[t]) for t in T])
+        found[row.formulation.temperature_K].append(row)
+    T = np.array(sorted(found))
+    ln_k = np.log([statistics.fmean(row.value for row in found[t]) for t in T])
+    relative = np.array([statistics.fmean(row.standard_uncertainty / row.value for row in found[t]) for t in T])
     nearest = int(np.abs(T - temperature_K).argmin())
     if abs(T[nearest] - temperature_K) <= SAME_TEMPERATURE_K:
-        return float(np.exp(ln_k[nearest]))
+        value = float(np.exp(ln_k[nearest]))
+        return value, value * float(relative[nearest])
     above = int(np.searchsorted(T, temperature_K))
     if above in (0, len(T)) or T[above] - T[above - 1] > WIDEST_BRACKET_K:
         return None
-    inverse = 1 / T[[above, above - 1]]
-    return float(np.exp(np.interp(1 / temperature_K, inverse, ln_k[[above, above - 1]])))
+    ends = [above, above - 1]
+    value = float(np.exp(np.interp(1 / temperature_K, 1 / T[ends], ln_k[ends])))
+    return value, value * float(np.interp(1 / temperature_K, 1 / T[ends], relative[ends]))
 
 
 def _formulation(rows: Sequence[Measurement], temperature_K: float) -> Formulation:

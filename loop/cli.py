@@ -32,6 +32,7 @@ COMMANDS = {
     "predict": ("predict", "The surrogate's conductivity for a formulation."),
     "explain": ("explain", "Why: features, small changes, routes and formulas, as one page."),
     "screen": ("screen", "Score, filter and rank every formulation of a space."),
+    "backtest": ("backtest", "Replay known liquids: how soon does a strategy find the best?"),
     "verify": ("verify", "Check the hash chain; replay every decision."),
     "data": ("data", "Data sets: fetch, list, describe, audit."),
 }
