@@ -106,6 +106,16 @@ class Discrepancy:
         model = self._sources.get(source) or _SourceModel(source, [], [])
         return model.effective_noise(liquids)
 
+    def plan_pairs(
+        self, source: str, measured: Sequence[Formulation], liquids: Sequence[Formulation], *, n: int
+    ) -> list[tuple[int, list[float]]]:
+        """Up to ``n`` measured liquids (positions) whose simulation would calibrate a source best for ``liquids``.
+
+        With each, the ``effective_noise`` on ``liquids`` after it and those before it.
+        """
+        model = self._sources.get(source) or _SourceModel(source, [], [])
+        return model.plan_pairs(measured, liquids, n=n, experiment_noise=self._experiment_noise)
+
     def summaries(self) -> list[SourceSummary]:
         """One for each source other than experiment that has given results."""
         return [model.summary() for model in self._sources.values()]
@@ -150,6 +160,24 @@ class _SourceModel:
         _, latent = self.process.predict(self.features.rows(liquids))
         own = _median_noise(self.results, UNKNOWN_NOISE) ** 2 + self.process.scatter_variance
         return (latent + own).sqrt().tolist()
+
+    def plan_pairs(
+        self, measured: Sequence[Formulation], liquids: Sequence[Formulation], *, n: int, experiment_noise: float
+    ) -> list[tuple[int, list[float]]]:
+        own = _median_noise(self.results, UNKNOWN_NOISE) ** 2 + self.process.scatter_variance
+        left = len(measured)
+        covariance = self.process.covariance(self.features.rows([*measured, *liquids]))
+        plan: list[tuple[int, list[float]]] = []
+        for _ in range(min(n, left)):
+            removed = covariance[left:, :left] ** 2 / (covariance.diagonal()[:left] + own + experiment_noise**2)
+            gains = removed.sum(0)
+            gains[[position for position, _ in plan]] = -1.0
+            best = int(gains.argmax())
+            column = covariance[:, best] / (covariance[best, best] + own + experiment_noise**2).sqrt()
+            covariance = covariance - torch.outer(column, column)
+            latent = covariance.diagonal()[left:].clamp_min(1e-8)
+            plan.append((best, (latent + own).sqrt().tolist()))
+        return plan
 
     def summary(self) -> SourceSummary:
         bias, bias_std = self.process.constant()

@@ -99,6 +99,12 @@ class DiscrepancyProcess(gpytorch.Module):
             variance = prior - ((cross @ self._precision) * cross).sum(-1)
             return cross @ self._weights, variance.clamp_min(1e-8)
 
+    def covariance(self, X: Tensor) -> Tensor:
+        """Posterior covariance of constant plus smooth function, ``n x n``."""
+        with torch.no_grad():
+            cross = self.smooth(X, self._X).to_dense() + PRIOR_BIAS_STD**2
+            return self._covariance(X) - cross @ self._precision @ cross.T
+
     def without_own_liquid(self, pairs: Pairs) -> tuple[Tensor, Tensor]:
         """Mean and variance at each pair as the pairs of all other liquids tell them (leave one liquid out)."""
         numbers = torch.tensor(pairs.liquids)
