@@ -1,27 +1,29 @@
-"""Which formulations to measure next: BoTorch acquisition over the streamed pool, then gradient refinement."""
+"""Which formulations to measure next: a shortlist of the streamed pool, BoTorch acquisition, and a mixed optimiser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-from botorch.optim import optimize_acqf, optimize_acqf_discrete
-from botorch.sampling.normal import SobolQMCNormalSampler
 from saltloop.chemistry.formulation import Formulation
+from saltloop.loop.acquisition_field import Field
+from saltloop.loop.acquisition_functions import SMOOTH_KINDS, Feasibility
+from saltloop.loop.acquisition_kinds import Improve, Picks, pick
+from saltloop.loop.acquisition_outlook import outlook
+from saltloop.loop.acquisition_refine import climb
+from saltloop.loop.acquisition_replicates import Replicate, replicates
+from saltloop.loop.acquisition_settings import AcquisitionSettings
+from saltloop.loop.acquisition_shortlist import Pool, screen
 from saltloop.loop.errors import CampaignError
-from saltloop.loop.settings import AcquisitionSettings
-from saltloop.loop.space import CandidateSpace
-from torch import Tensor
+from saltloop.loop.objectives import Objectives
 
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
 
-#: Confidence width of the bound that shortlists the pool: optimistic enough to keep what is merely uncertain.
-SHORTLIST_BETA = 2.0
 N_ALTERNATIVES = 5
+#: The mixed optimiser starts from the best of so many different families.
+N_STARTS = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Chosen:
     acquisition_value: float
     rank: int
     is_refined: bool
+    is_replicate: bool = False
+    #: Why a measured formulation is measured again.
+    reason: str = ""
+    #: Of several objectives: name -> value, standard_deviation, unit, goal.
+    objectives: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,16 @@ class Decision:
     n_screened: int
     n_baseline: int
     notes: tuple[str, ...] = ()
+    #: Whether anything better is left (``acquisition_outlook``).
+    outlook: dict[str, Any] = field(default_factory=dict)
+    #: Of several objectives: the measured formulations that none other beats in all of them, with predicted values.
+    front: tuple[dict[str, Any], ...] = ()
 
 
 def choose_batch(
     model: Any,
     encoder: FormulationEncoder,
-    space: CandidateSpace,
+    space: Pool,
     settings: AcquisitionSettings,
     *,
     n: int,
@@ -58,177 +69,134 @@ def choose_batch(
     pending: Sequence[Formulation],
     known_ids: frozenset[str],
     seed: int,
+    feasibility: Feasibility | None = None,
+    objectives: Objectives | None = None,
+    noise: Mapping[str, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Decision:
-    """Choose ``n`` formulations by q-log noisy expected improvement.
+    """Choose ``n`` formulations of a space, or of a list.
 
     Args:
         model: BoTorch model of the conductivity (mS/cm) over encoded rows, with ``predict_encoded`` for marginals.
         baseline: measured formulations of this space; improvement is counted over the best of them.
         pending: proposed formulations without a result.
         known_ids: formulations that must not be proposed again.
-        seed: of the quasi-Monte-Carlo base samples.
+        seed: of every draw; the same seed and inputs give the same decision.
+        feasibility: weighs the acquisition by the probability of a result.
+        objectives: what is wanted, where it is more than conductivity.
+        noise: standard deviation (mS/cm) of one more measurement of each formulation that may be measured again, by
+            id. Without it there are no replicates.
 
     Raises:
         CampaignError: fewer than ``n`` formulations of the space are still unknown.
     """
-    rows, n_screened = _shortlist(model, encoder, space, settings.shortlist + len(known_ids), progress)
-    shortlist = _without_known(rows, encoder, space, known_ids)[: settings.shortlist]
-    if len(shortlist) < n:
+    wanted = objectives or Objectives.conductivity_alone(model)
+    taken = known_ids | {formulation.formulation_id for formulation in (*baseline, *pending)}
+    shortlist = screen(
+        wanted,
+        encoder,
+        space,
+        settings,
+        n=n,
+        known_ids=taken,
+        feasibility=feasibility,
+        seed=seed,
+        progress=progress,
+    )
+    if len(shortlist.formulations) < n:
         raise CampaignError(
-            f"Only {len(shortlist)} formulations of the space are left to propose, {n} were asked for. "
+            f"Only {len(shortlist.formulations)} formulations of the space are left to propose, {n} were asked for. "
             "Widen the space in a new campaign, or ask for fewer."
         )
-    X = encoder.encode(shortlist)
-    X_pending = encoder.encode(pending) if pending else None
-    acquisition = qLogNoisyExpectedImprovement(
-        model,
-        X_baseline=encoder.encode(baseline) if baseline else X[:1],
-        sampler=SobolQMCNormalSampler(torch.Size([settings.mc_samples]), seed=seed),
-        X_pending=X_pending,
-        prune_baseline=False,
-        cache_root=False,
+    everything = [*baseline, *pending, *shortlist.formulations]
+    on = Field(wanted, encoder, settings, everything, len(baseline), len(pending), seed, feasibility)
+    n_listed = len(everything)
+    improve = _improver(space, taken) if settings.refine and not space.is_listed else None
+    picks = pick(on, n, n_passed=N_ALTERNATIVES, uniform=shortlist.uniform, improve=improve)
+    again = _replicates(on, picks, noise or {}, n)
+    notes = (*wanted.notes, *(() if baseline else ("nothing in this space is measured yet",)))
+    return Decision(
+        *_summaries(on, picks, again, n_listed),
+        n_screened=shortlist.n_screened,
+        n_baseline=len(baseline),
+        notes=notes,
+        outlook=outlook(on),
+        front=_front(on),
     )
-    ranking = _evaluate(acquisition, X).argsort(descending=True, stable=True).tolist()
-    picked, _ = optimize_acqf_discrete(acquisition, q=n, choices=X, unique=True, max_batch_size=256)
-    picks = [int((X - row).abs().sum(-1).argmin()) for row in picked]
-    chosen = [shortlist[i] for i in picks]
-    if settings.refine:
-        chosen = _refine_all(acquisition, encoder, space, chosen, pending, known_ids)
-    acquisition.set_X_pending(X_pending)
-    passed = [i for i in ranking if i not in picks][:N_ALTERNATIVES]
 
-    shown = [*chosen, *(shortlist[i] for i in passed)]
-    X_shown = encoder.encode(shown)
-    mean, std = model.predict_encoded(X_shown)
-    values = _evaluate(acquisition, X_shown)
-    summaries = [
-        Chosen(
-            formulation,
-            mean=float(mean[k]),
-            standard_deviation=float(std[k]),
-            acquisition_value=float(values[k]),
-            rank=ranking.index(index) + 1,
-            is_refined=formulation is not shortlist[index],
+
+def _improver(space: Any, taken: frozenset[str]) -> Improve:
+    """The mixed optimiser as a step of the greedy choice: from the best of some families, the best that it finds."""
+
+    def improve(on: Field, order: Sequence[int], chosen: Sequence[int]) -> int:
+        acquisition = on.acquisition_over_rows(chosen)
+        busy = taken | {on.formulations[i].formulation_id for i in chosen}
+        starts: dict[frozenset[str], int] = {}
+        for index in order:
+            liquid = on.formulations[index]
+            starts.setdefault(frozenset(liquid.molality) | frozenset(liquid.mole_fractions), index)
+            if len(starts) == N_STARTS:
+                break
+        ends = [(*climb(acquisition, on.encoder, space, on.formulations[i], busy), i) for i in starts.values()]
+        best, _, start = max(ends, key=lambda end: end[1])
+        known = {formulation.formulation_id: i for i, formulation in enumerate(on.formulations)}
+        if best is on.formulations[start]:
+            return start
+        return known[best.formulation_id] if best.formulation_id in known else on.add(best)
+
+    return improve
+
+
+def _replicates(on: Field, picks: Picks, noise: Mapping[str, float], n: int) -> dict[int, Replicate]:
+    """Replicates by the place in the batch that they take."""
+    may = on.settings.replicates and on.objectives.is_single and on.settings.kind in {*SMOOTH_KINDS, "thompson"}
+    found = replicates(on, picks.chosen, noise, n_most=max(1, n // 2)) if may else []
+    return {one.replaces: one for one in found}
+
+
+def _summaries(
+    on: Field, picks: Picks, again: Mapping[int, Replicate], n_listed: int
+) -> tuple[tuple[Chosen, ...], tuple[Chosen, ...]]:
+    """Chosen and alternatives with their predictions; what a replicate displaced is the first alternative."""
+    worth = list(zip(picks.chosen, picks.values, picks.ranks, strict=True))
+    last = max(picks.ranks)
+    displaced = [worth[place] for place in sorted(again)]
+    passed = [(index, value, last + k) for k, (index, value) in enumerate(picks.passed, start=1)]
+    kept = [(again[k].index, 0.0, 0) if k in again else entry for k, entry in enumerate(worth)]
+    listed = [*kept, *[*displaced, *passed][:N_ALTERNATIVES]]
+    X = on.X[[index for index, _, _ in listed]]
+    conductivity = next((o for o in on.objectives.items if o.settings.quantity == "conductivity"), None)
+    told = [{}] * len(listed) if on.objectives.is_single else on.objectives.describe(X)
+    summaries = []
+    mean, std = conductivity.predict(X) if conductivity else (X[:, 0] * 0, X[:, 0] * 0)
+    for k, (index, value, rank) in enumerate(listed):
+        replicate = again.get(k) if k < len(kept) else None
+        summaries.append(
+            Chosen(
+                on.formulations[index],
+                mean=float(mean[k]),
+                standard_deviation=float(std[k]),
+                acquisition_value=value,
+                rank=rank,
+                is_refined=index >= n_listed,
+                is_replicate=replicate is not None,
+                reason=replicate.reason if replicate else "",
+                objectives=told[k],
+            )
         )
-        for k, (formulation, index) in enumerate(zip(shown, [*picks, *passed], strict=True))
-    ]
-    notes = () if baseline else ("nothing in this space is measured yet; the best prediction is the one to beat",)
-    return Decision(tuple(summaries[:n]), tuple(summaries[n:]), n_screened, len(baseline), notes)
+    return tuple(summaries[: len(kept)]), tuple(summaries[len(kept) :])
 
 
-def _shortlist(
-    model: Any,
-    encoder: FormulationEncoder,
-    space: CandidateSpace,
-    size: int,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[Tensor, int]:
-    """The ``size`` rows of the pool with the highest upper confidence bound, best first, and the pool's size."""
-    best = torch.empty(0, encoder.dim, dtype=torch.double)
-    bounds = torch.empty(0, dtype=torch.double)
-    n_screened = 0
-    for chunk in space.stream(encoder):
-        rows = torch.from_numpy(chunk)
-        mean, std = model.predict_encoded(rows)
-        bounds = torch.cat([bounds, mean + SHORTLIST_BETA * std])
-        best = torch.cat([best, rows])
-        order = bounds.argsort(descending=True, stable=True)[:size]
-        best, bounds = best[order], bounds[order]
-        n_screened += len(rows)
-        if progress:
-            progress(n_screened, len(space))
-    return best, n_screened
-
-
-def _without_known(
-    rows: Tensor, encoder: FormulationEncoder, space: CandidateSpace, known_ids: frozenset[str]
-) -> list[Formulation]:
-    formulations: dict[str, Formulation] = {}
-    for row in rows:
-        formulation = _as_weighed(row, encoder, space, digits=4)
-        if formulation.formulation_id not in known_ids:
-            formulations.setdefault(formulation.formulation_id, formulation)
-    return list(formulations.values())
-
-
-def _as_weighed(row: Tensor, encoder: FormulationEncoder, space: CandidateSpace, *, digits: int) -> Formulation:
-    formulation = encoder.decode(row)
-    ((salt, molality),) = formulation.molality.items()
-    return space.formulation(salt, molality, formulation.mass_fractions, digits=digits)
-
-
-def _evaluate(acquisition: Any, X: Tensor) -> Tensor:
-    with torch.no_grad():
-        return torch.cat([acquisition(part.unsqueeze(-2)) for part in X.split(256)])
-
-
-def _refine_all(
-    acquisition: Any,
-    encoder: FormulationEncoder,
-    space: CandidateSpace,
-    chosen: Sequence[Formulation],
-    pending: Sequence[Formulation],
-    known_ids: frozenset[str],
-) -> list[Formulation]:
-    """Refine one after the other, each aware of those refined before it; what is no better or known stays as it was."""
-    refined: list[Formulation] = []
-    for original in chosen:
-        others = [*pending, *refined]
-        acquisition.set_X_pending(encoder.encode(others) if others else None)
-        better = _refine(acquisition, encoder, space, original)
-        taken = known_ids | {formulation.formulation_id for formulation in refined}
-        refined.append(original if better is None or better.formulation_id in taken else better)
-    return refined
-
-
-def _refine(
-    acquisition: Any, encoder: FormulationEncoder, space: CandidateSpace, start: Formulation
-) -> Formulation | None:
-    """Move fractions and concentration uphill by gradient; the result rounded to 0.01, or None if it is no better."""
-    x0 = encoder.encode([start])
-    free = (x0[0] > 0).nonzero().flatten().tolist()
-    free.remove(encoder.temperature_index)
-    columns = list(encoder.columns)
-    solvents = [i for i in free if columns[i] in start.mole_fractions]
-    bounds = torch.stack([x0[0], x0[0]])
-    for index in free:
-        if index in solvents:
-            bounds[:, index] = torch.tensor(_mole_fraction_range(space, start, columns[index]))
-        else:
-            molality = space.settings.molality
-            bounds[:, index] = torch.tensor([molality.min, molality.max])
-    fixed = {i: float(x0[0, i]) for i in range(encoder.dim) if i not in free or (len(solvents) == 1 and i in solvents)}
-    constraints = [(torch.tensor(solvents), torch.ones(len(solvents), dtype=torch.double), 1.0)]
-    best, _ = optimize_acqf(
-        acquisition,
-        bounds=bounds,
-        q=1,
-        num_restarts=1,
-        batch_initial_conditions=x0.unsqueeze(0),
-        fixed_features=fixed,
-        equality_constraints=constraints if len(solvents) > 1 else None,
-        options={"maxiter": 30},
-    )
-    refined = _as_weighed(best[0], encoder, space, digits=2)
-    if not space.contains(refined):
-        return None
-    before, after = _evaluate(acquisition, torch.cat([x0, encoder.encode([refined])]))
-    return refined if after > before else None
-
-
-def _mole_fraction_range(space: CandidateSpace, start: Formulation, solvent: str) -> tuple[float, float]:
-    """The mole fractions that the smallest mass fraction allows this solvent beside the others of ``start``."""
-    others = {name: share for name, share in start.mass_fractions.items() if name != solvent}
-    if not others:
-        return 1.0, 1.0
-    low = space.settings.min_fraction
-    total = sum(others.values())
-    ends = []
-    for own in (low, 1 - low):
-        mixture = {solvent: own, **{name: share / total * (1 - own) for name, share in others.items()}}
-        moles = {
-            name: share / float(space.species.solvent(name).value("molar_mass") or 0) for name, share in mixture.items()
+def _front(on: Field) -> tuple[dict[str, Any], ...]:
+    if on.objectives.is_single:
+        return ()
+    X = on.X[: on.n_baseline]
+    told = on.objectives.describe(X)
+    return tuple(
+        {
+            "formulation_id": on.formulations[i].formulation_id,
+            "text": str(on.formulations[i]),
+            "objectives": told[i],
         }
-        ends.append(moles[solvent] / sum(moles.values()))
-    return min(ends), max(ends)
+        for i in on.objectives.front(X)
+    )
