@@ -108,8 +108,8 @@ def screening() -> tuple[int, float]:
     """Stream a space of every species through a briefly trained ensemble of the default size."""
     import torch
     from saltloop.chemistry import SpeciesBook, load_literature
-    from saltloop.loop.settings import SpaceSettings
     from saltloop.loop.space import CandidateSpace
+    from saltloop.loop.space_settings import SpaceSettings
     from saltloop.surrogates.settings import SurrogateSettings
     from saltloop.surrogates.surrogate import MFNetSurrogate
 

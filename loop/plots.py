@@ -10,6 +10,7 @@ import numpy as np
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.space_settings import values_of
 
 #: Okabe–Ito colours, told apart without colour vision; each source also has its own marker.
 SOURCE_STYLE = {"openmm": ("#D55E00", "o"), "mlff": ("#CC79A7", "^"), "experiment": ("#0072B2", "s")}
@@ -44,10 +45,14 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
 
 
 def _best_known(campaign: Campaign, known: Sequence[Measurement]) -> float | None:
-    """The highest conductivity (mS/cm) in the data sets within 2 K of the campaign's temperature."""
-    temperature = campaign.settings.space.temperature_K
-    near = [m.in_unit("mS/cm").value for m in known if abs(m.formulation.temperature_K - temperature) <= 2]
+    """The highest conductivity (mS/cm) in the data sets within 2 K of a temperature of the campaign's space."""
+    offered = values_of(campaign.settings.space.temperatures_K)
+    near = [m.in_unit("mS/cm").value for m in known if _is_near(m.formulation.temperature_K, offered)]
     return max(near, default=None)
+
+
+def _is_near(temperature_K: float, offered: Sequence[float]) -> bool:
+    return min(abs(temperature_K - one) for one in offered) <= 2
 
 
 def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:

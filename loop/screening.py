@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from saltloop.loop.screening_columns import EncoderColumns
 from saltloop.loop.screening_folder import PartsFolder
-from saltloop.loop.screening_space import ScreeningSpace
 from saltloop.loop.screening_table import RankedTable
 from saltloop.loop.screening_work import Progress, Scorer, ScreeningPlan, ScreeningWork
+from saltloop.loop.space import CandidateSpace
+from saltloop.loop.space_columns import EncoderColumns
 
 LEAST_PART = 262_144
 MOST_PARTS = 512
@@ -44,7 +44,7 @@ class ScreeningResult:
 
 
 def screen(
-    space: ScreeningSpace,
+    space: CandidateSpace,
     scorer: Scorer,
     columns: EncoderColumns,
     out: Path,
@@ -60,7 +60,6 @@ def screen(
             when a killed screening is resumed from ``OUT.parts``.
 
     Raises:
-        ConstraintError: a constraint cannot be read.
         ScreeningError: the parts of another screening are in the way.
     """
     start = time.perf_counter()
@@ -70,7 +69,6 @@ def screen(
     settings = {
         "space": space.settings.model_dump(mode="json"),
         "species": {one.name: one.inchikey for one in (*space.salts, *space.solvents)},
-        "constraints": list(plan.constraints),
         "rank": plan.rank,
         "keep": plan.keep,
         "width": plan.width,

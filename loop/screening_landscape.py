@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import RecordBatch, parquet
 from saltloop.chemistry.errors import DataError
-from saltloop.loop.screening_settings import ScreeningSettings, values_of
 from saltloop.loop.screening_table import read_metadata
+from saltloop.loop.space_settings import SpaceSettings, values_of
 
 ROOM_TEMPERATURE_K = 298.15
 FEWEST_BINS, MOST_BINS = 20, 160
@@ -55,7 +55,7 @@ def read_landscape(path: Path) -> Landscape:
     file = parquet.ParquetFile(path)
     if file.metadata.num_rows == 0:
         raise DataError(f"{path} has no rows, so there is nothing to draw; loosen the constraints.")
-    temperatures = np.array(values_of(ScreeningSettings.model_validate(space).temperatures_K))
+    temperatures = np.array(values_of(SpaceSettings.model_validate(space).temperatures_K))
     first = next(file.iter_batches(batch_size=1)).to_pylist()[0]
     top_mean, top_std = (_largest(file, name) for name in ("mean_mS_cm", "std_mS_cm"))
     n_bins = int(np.clip(file.metadata.num_rows**0.5, FEWEST_BINS, MOST_BINS))

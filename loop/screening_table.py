@@ -14,7 +14,7 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.screening_parts import UNKNOWN_FLAG, Scored
-from saltloop.loop.screening_space import ScreeningSpace
+from saltloop.loop.space import CandidateSpace
 
 METADATA_KEY = b"saltloop.screening"
 MEASURES = ("molality_mol_kg", "mean_mS_cm", "std_mS_cm", "lower_mS_cm", "upper_mS_cm")
@@ -23,13 +23,14 @@ MEASURES = ("molality_mol_kg", "mean_mS_cm", "std_mS_cm", "lower_mS_cm", "upper_
 class RankedTable:
     """Writes blocks of candidates, best first, in a ``with`` block; ``path`` is there only once ``finish`` is called.
 
-    Columns: ``rank``, ``salt``, ``solvent_1``... and ``share_1``... (in the basis that the file's metadata names;
+    Columns: ``rank``, ``salt`` (of two also ``salt_2``, null where there is none, and ``salt_2_fraction``, its mole
+    fraction among the salts), ``solvent_1``... and ``share_1``... (in the basis that the file's metadata names;
     null where there is none), ``concentration`` with ``concentration_unit``, ``temperature_K``, ``molality_mol_kg``,
     ``mean_mS_cm``, ``std_mS_cm``, ``lower_mS_cm`` and ``upper_mS_cm`` (mean -/+ ``width`` standard deviations), and
     ``in_domain`` where the surrogate says so.
     """
 
-    def __init__(self, path: Path, space: ScreeningSpace, *, width: float) -> None:
+    def __init__(self, path: Path, space: CandidateSpace, *, width: float) -> None:
         self.path, self._space, self._width = path, space, width
         self._beside = path.with_name(f"{path.name}.tmp")
         self._writer: parquet.ParquetWriter | None = None
@@ -79,12 +80,15 @@ class RankedTable:
         space = self._space
         candidates = space.decode(block.index)
         mean, std = block.mean.astype(np.float32), block.std.astype(np.float32)
-        molality = space.molality(candidates, space.mole_fractions(candidates))
         columns: dict[str, Any] = {
             "rank": pa.array(np.arange(self.n_rows + 1, self.n_rows + len(block) + 1)),
-            "salt": _names(candidates.salt, [salt.name for salt in space.salts]),
+            "salt": _names(candidates.salts[:, 0], [salt.name for salt in space.salts]),
         }
-        for position in range(space.max_solvents):
+        if space.settings.max_salts == 2:
+            is_none = candidates.salts[:, 1] == len(space.salts)
+            columns["salt_2"] = _names(candidates.salts[:, 1], [salt.name for salt in space.salts], is_none)
+            columns["salt_2_fraction"] = pa.array(candidates.salt_shares[:, 1])
+        for position in range(space.settings.max_solvents):
             is_none = candidates.solvents[:, position] == len(space.solvents)
             mask = is_none if is_none.any() else None
             columns[f"solvent_{position + 1}"] = _names(
@@ -95,7 +99,7 @@ class RankedTable:
             "concentration": pa.array(candidates.concentration),
             "concentration_unit": _names(candidates.unit, list(space.units)),
             "temperature_K": pa.array(candidates.temperature_K),
-            "molality_mol_kg": pa.array(molality.astype(np.float32)),
+            "molality_mol_kg": pa.array(candidates.molality.astype(np.float32)),
             "mean_mS_cm": pa.array(mean),
             "std_mS_cm": pa.array(std),
             "lower_mS_cm": pa.array(mean - np.float32(self._width) * std),
@@ -136,7 +140,7 @@ def best_rows(path: Path, n: int, book: SpeciesBook, *, is_distinct: bool = Fals
     seen: set[tuple[str, ...]] = set()
     for batch in file.iter_batches(batch_size=max(n, 4096)):
         frame = batch.to_pandas()
-        species = [name for name in frame.columns if name == "salt" or name.startswith("solvent_")]
+        species = [name for name in frame.columns if name in ("salt", "salt_2") or name.startswith("solvent_")]
         rows = frame.drop_duplicates(species) if is_distinct else frame.head(n)
         for row in rows.to_dict("records"):
             kind = tuple(str(row[name]) for name in species)
@@ -152,8 +156,12 @@ def best_rows(path: Path, n: int, book: SpeciesBook, *, is_distinct: bool = Fals
 def _formulation(row: dict[str, Any], basis: Basis, book: SpeciesBook) -> Formulation:
     positions = [name.removeprefix("solvent_") for name in row if name.startswith("solvent_")]
     solvents = {row[f"solvent_{i}"]: row[f"share_{i}"] for i in positions if isinstance(row[f"solvent_{i}"], str)}
+    second = row.get("salt_2_fraction", 0.0)
+    salts = {row["salt"]: row["concentration"] * (1 - second)}
+    if second:
+        salts[row["salt_2"]] = row["concentration"] * second
     return Formulation.create(
-        {row["salt"]: row["concentration"]},
+        salts,
         solvents,
         concentration_unit=row["concentration_unit"],
         basis=basis,

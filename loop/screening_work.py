@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from saltloop.loop.screening_columns import EncoderColumns
-from saltloop.loop.screening_filter import Constraint, Verdict
 from saltloop.loop.screening_parts import UNKNOWN_FLAG, Scored, merged, read_parts, write_part
-from saltloop.loop.screening_rules import SpaceRules
-from saltloop.loop.screening_space import ScreeningSpace
 from saltloop.loop.screening_table import RankedTable
+from saltloop.loop.space import CandidateSpace
+from saltloop.loop.space_columns import EncoderColumns
+from saltloop.loop.space_rules import apply_constraint
 from torch import Tensor
 
 Rank = Literal["mean", "lower", "upper"]
@@ -40,9 +39,8 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class ScreeningPlan:
-    """What is screened and how, besides space and surrogate."""
+    """How a space is screened."""
 
-    constraints: Sequence[str] = ()
     rank: Rank = "mean"
     #: Only the best so many go to the file; None for all.
     keep: int | None = None
@@ -54,12 +52,8 @@ class ScreeningPlan:
 class ScreeningWork:
     """Scores ranges of candidates; shared by the threads."""
 
-    def __init__(self, space: ScreeningSpace, scorer: Scorer, columns: EncoderColumns, plan: ScreeningPlan) -> None:
+    def __init__(self, space: CandidateSpace, scorer: Scorer, columns: EncoderColumns, plan: ScreeningPlan) -> None:
         self._space, self._scorer, self._columns, self._plan = space, scorer, columns, plan
-        constraints = [Constraint(text, space) for text in plan.constraints]
-        self._before = [c for c in constraints if not c.needs_prediction]
-        self._after = [c for c in constraints if c.needs_prediction]
-        self._rules = SpaceRules(space)
         self._in_domain: Callable[[Tensor], Tensor] | None = getattr(scorer, "in_domain_encoded", None)
         self._lock = threading.Lock()
         #: Processor time by stage, over all threads.
@@ -100,17 +94,9 @@ class ScreeningWork:
         return dropped, table.n_rows
 
     def _chunk(self, index: np.ndarray, counts: Counter[str]) -> Scored:
-        space = self._space
         start = time.thread_time()
-        candidates = space.decode(index)
-        moles = space.mole_fractions(candidates)
-        molality = space.molality(candidates, moles)
-        kept = self._rules.allowed(candidates, molality, counts)
-        for constraint in self._before:
-            kept = _apply(constraint, kept, constraint.judge(candidates, molality), counts)
-        if not kept.all():
-            candidates, moles, molality = candidates.take(kept), moles[kept], molality[kept]
-        X = torch.from_numpy(space.encode(candidates, moles, molality, self._columns))
+        candidates = self._space.allowed(index, counts)
+        X = torch.from_numpy(self._columns.encode(candidates))
         encoded = time.thread_time()
         mean, std, in_domain = self._predict(X)
         predicted = time.thread_time()
@@ -118,8 +104,8 @@ class ScreeningWork:
         if not kept.all():
             counts["the surrogate gave no number"] += int((~kept).sum())
         bounds = {**self._bounds(mean, std), "std": std}
-        for constraint in self._after:
-            kept = _apply(constraint, kept, constraint.judge(candidates, molality, bounds), counts)
+        for constraint in self._space.rules.on_predictions:
+            kept = apply_constraint(constraint, kept, constraint.judge(candidates, bounds), counts)
         self._spent(enumerate=encoded - start + time.thread_time() - predicted, predict=predicted - encoded)
         return Scored(candidates.index[kept], mean[kept], std[kept], in_domain[kept])
 
@@ -139,17 +125,6 @@ class ScreeningWork:
         with self._lock:
             for stage, more in seconds.items():
                 self.cpu_seconds[stage] += more
-
-
-def _apply(constraint: Constraint, kept: np.ndarray, verdict: Verdict, counts: Counter[str]) -> np.ndarray:
-    """What is still kept under one more constraint; what is not is counted, unknown values apart."""
-    fails = kept & verdict.fails
-    unknown = kept & ~verdict.fails & ~verdict.holds
-    if fails.any():
-        counts[f"not {constraint.text}"] += int(fails.sum())
-    if unknown.any():
-        counts[f"a value that '{constraint.text}' needs is not known"] += int(unknown.sum())
-    return kept & verdict.holds
 
 
 class Progress:

@@ -10,67 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
+from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings, check_objectives
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.space_settings import BRANCHES, Settings, SpaceSettings
 from saltloop.loop.stopping_settings import Budget, StopRule
 from saltloop.surrogates.settings import SurrogateSettings
-
-
-class Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MolalityRange(Settings):
-    """Salt concentrations on offer, mol/kg of solvent."""
-
-    min: float = Field(0.4, gt=0, le=8)
-    max: float = Field(1.6, gt=0, le=8)
-    step: float = Field(0.2, gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> MolalityRange:
-        if self.max < self.min:
-            raise ValueError(f"max ({self.max}) is below min ({self.min}); swap them")
-        return self
-
-
-class SpaceSettings(Settings):
-    """The formulations a campaign may propose: one salt in one or two solvents at a fixed temperature."""
-
-    salts: tuple[str, ...] = Field(min_length=1)
-    solvents: tuple[str, ...] = Field(min_length=1)
-    max_solvents: Literal[1, 2] = 2
-    #: Spacing of the mass fractions in the streamed pool; the continuous refinement goes between.
-    fraction_step: float = Field(0.1, gt=0, le=0.5)
-    #: Smallest mass fraction of a solvent that is in the mixture at all.
-    min_fraction: float = Field(0.1, gt=0, le=0.5)
-    molality: MolalityRange = MolalityRange()
-    temperature_K: float = Field(298.15, ge=150, le=500)
-    #: Species, or lists of species that must not meet, e.g. ``[AN, [LiBF4, EC]]``.
-    exclude: tuple[str | tuple[str, ...], ...] = ()
-    #: Largest total mass fraction of solvents whose own melting point lies above ``temperature_K``.
-    max_solid_fraction: float = Field(0.5, ge=0, le=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_celsius(cls, values: Any) -> Any:
-        temperature = values.get("temperature_K") if isinstance(values, dict) else None
-        if isinstance(temperature, int | float) and temperature < 150:
-            raise ValueError(
-                f"temperature_K is {temperature:g}; that looks like degrees Celsius: write {temperature + 273.15:.2f}"
-            )
-        return values
-
-
-class AcquisitionSettings(Settings):
-    """How a batch is chosen. Source: Ament et al., NeurIPS 2023 (log expected improvement)."""
-
-    kind: Literal["qlognei"] = "qlognei"
-    batch_size: int = Field(2, ge=1, le=64)
-    mc_samples: int = Field(256, ge=16)
-    #: The best of the streamed pool by upper confidence bound, on which the acquisition function is evaluated.
-    shortlist: int = Field(256, ge=8)
-    #: Refine fractions and concentration between the pool's steps by gradient.
-    refine: bool = True
 
 
 class OracleSettings(BaseModel):
@@ -110,6 +54,8 @@ class CampaignSettings(Settings):
     #: The ensemble is retrained every so many rounds; in between its posterior is conditioned on the new results.
     refit_every: int = Field(5, ge=1)
     acquisition: AcquisitionSettings = AcquisitionSettings()
+    #: What is wanted of a liquid, where it is more than conductivity.
+    objectives: tuple[ObjectiveSettings, ...] = ()
     oracle: OracleSettings = OracleSettings()
     execution: ExecutionSettings = ExecutionSettings()
     feasibility: FeasibilitySettings = FeasibilitySettings()
@@ -129,6 +75,11 @@ class CampaignSettings(Settings):
     def _comes_to_an_end(self) -> CampaignSettings:
         if not any(rule.then == "stop" for rule in (*self.budget.rules(), *self.stop)):
             raise ValueError("nothing would ever end this campaign; set budget.rounds, or a rule under 'stop:'")
+        return self
+
+    @model_validator(mode="after")
+    def _kind_suits_objectives(self) -> CampaignSettings:
+        check_objectives(self.acquisition, self.objectives)
         return self
 
     def species_book(self) -> SpeciesBook:
@@ -176,7 +127,11 @@ def load_campaign_file(path: Path) -> CampaignSettings:
 
 
 def _explain(problem: Any, tree: yaml.Node) -> str:
-    location = tuple(part for part in problem["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+    location = tuple(
+        part
+        for part in problem["loc"]
+        if not (isinstance(part, str) and (part.startswith("function-") or part in BRANCHES))
+    )
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(location[-1]), _field_names(location[:-1]), n=1)
@@ -224,13 +179,9 @@ def _check_species(settings: CampaignSettings, path: Path, tree: yaml.Node) -> N
         book = settings.species_book()
     except SaltloopError as error:
         raise CampaignFileError(f"{path}, line {_line_of(tree, ('species',))}: species: {error}") from None
-    for index, name in enumerate(settings.space.salts):
-        check(book.salt, name, "space", "salts", index)
-    for index, name in enumerate(settings.space.solvents):
-        check(book.solvent, name, "space", "solvents", index)
-    for index, entry in enumerate(settings.space.exclude):
-        for name in (entry,) if isinstance(entry, str) else entry:
-            check(book.find, name, "space", "exclude", index)
+    look_ups = {"salt": book.salt, "solvent": book.solvent, "either": book.find}
+    for kind, name, location in settings.space.named_species():
+        check(look_ups[kind], name, "space", *location)
     if problems:
         raise CampaignFileError("\n".join(problems))
 

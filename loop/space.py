@@ -1,149 +1,260 @@
-"""The candidate pool: every formulation on the campaign's grid, streamed in chunks and never held whole."""
+"""The space of a campaign or a screening: every formulation on its grids, numbered, and never listed.
+
+Candidate ``i`` is worked out from ``i``, many at once. Temperature varies fastest, then concentration, its unit, the
+salts, the ratio, and the set of solvents; mixtures of fewer solvents come first.
+"""
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species, SpeciesBook
+from saltloop.loop import space_judge, space_moves
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.settings import SpaceSettings
+from saltloop.loop.space_candidates import Candidates, Liquids
+from saltloop.loop.space_columns import EncoderColumns
+from saltloop.loop.space_constraints import Expression
+from saltloop.loop.space_draw import all_over, drawn
+from saltloop.loop.space_mixtures import Offer, SolventMixtures, salt_mixtures
+from saltloop.loop.space_parts import Parts
+from saltloop.loop.space_properties import Properties
+from saltloop.loop.space_rules import SpaceRules
+from saltloop.loop.space_settings import ShareBounds, SpaceSettings, values_of
 
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
 
-
-@dataclass(frozen=True)
-class Mixture:
-    """One salt in one solvent mixture: mass fractions in the order of ``solvents``."""
-
-    salt: Species
-    solvents: tuple[Species, ...]
-    mass_fractions: tuple[float, ...]
+#: Candidates that are worked out in one go.
+CHUNK = 16_384
+#: A space of which none of so many candidates, drawn all over it, is allowed counts as empty.
+MOST_LOOKED_AT = 20_000_000
 
 
 class CandidateSpace:
-    """The formulations that a campaign may propose.
+    """The formulations that a campaign may propose or a screening scores.
+
+    ``len`` is the number of candidates on the grid, counted by arithmetic; ``max_solid_fraction``, ``constraints`` and
+    lists of ``include`` and ``exclude`` about salts and solvents together then forbid some of them.
 
     Raises:
-        CampaignFileError: no formulation is left after the exclusions and constraints; the message counts why.
+        CampaignFileError: no formulation is left; the message counts why.
+        ConstraintError: a constraint cannot be read.
+        UnknownSpeciesError: a species is not in the book.
     """
 
+    #: Whether it is a fixed list of formulations, between which nothing lies.
+    is_listed = False
+
     def __init__(self, settings: SpaceSettings, species: SpeciesBook) -> None:
-        self.settings = settings
-        self.species = species
-        banned = {species.find(entry).name for entry in settings.exclude if isinstance(entry, str)}
-        self._never_together = [
-            frozenset(species.find(name).name for name in entry)
-            for entry in settings.exclude
-            if not isinstance(entry, str)
-        ]
-        self.salts = _unique(species.salt(name) for name in settings.salts)
-        self.solvents = _unique(species.solvent(name) for name in settings.solvents)
-        self._offered_salts = [salt for salt in self.salts if salt.name not in banned]
-        self._offered_solvents = [solvent for solvent in self.solvents if solvent.name not in banned]
-        low, high, step = settings.molality.min, settings.molality.max, settings.molality.step
-        self.molalities = np.round(np.arange(low, high + step * 1e-6, step), 6)
-        self.n_mixtures = sum(1 for _ in self.mixtures())
-        if not self.n_mixtures:
-            raise CampaignFileError(
-                f"The space is empty: of {len(self.salts)} salts and {len(self.solvents)} solvents, "
-                f"{len(self._offered_salts)} and {len(self._offered_solvents)} are left after 'exclude', and no "
-                f"mixture of them keeps solvents that are solid at {settings.temperature_K:g} K within "
-                f"max_solid_fraction = {settings.max_solid_fraction:g}. Remove exclusions, add solvents, "
-                "or raise max_solid_fraction."
-            )
+        self.settings, self.species = settings, species
+        self.offer = Offer.of(settings, species)
+        self.units = tuple(dict.fromkeys(settings.concentration_units))
+        self.concentrations = np.array(values_of(settings.concentration))
+        self.temperatures_K = np.array(values_of(settings.temperatures_K))
+        self.mixtures = SolventMixtures.of(settings, self.offer)
+        self.salt_codes, self.salt_shares, self._salts_left_out = salt_mixtures(settings, self.offer)
+        self.liquids = Liquids(self.salts, self.solvents, settings.basis, self.units)
+        self.properties = Properties(self.salts, self.solvents, species, self.liquids, settings.columns)
+        self.n_conditions = len(self.salt_codes) * len(self.units) * len(self.concentrations) * len(self.temperatures_K)
+        self._length = len(self.mixtures) * self.n_conditions
+        if not self._length:
+            raise CampaignFileError(self._why_nothing_is_on_the_grid())
+        self.rules = SpaceRules(settings, self.offer, self.properties)
+        self._check_that_something_is_allowed()
 
     def __len__(self) -> int:
-        return self.n_mixtures * len(self.molalities)
+        return self._length
+
+    @property
+    def salts(self) -> list[Species]:
+        """The salts on offer; a salt under two names is there twice if ``merge_aliases`` is off."""
+        return self.offer.salts
+
+    @property
+    def solvents(self) -> list[Species]:
+        """The solvents on offer."""
+        return self.offer.solvents
+
+    @cached_property
+    def bounds_of_solvent(self) -> dict[Species, ShareBounds]:
+        """Bounds and step of each solvent's share."""
+        return dict(zip(self.solvents, self.offer.bounds, strict=True))
 
     @property
     def unknown_melting_points(self) -> list[str]:
         """Solvents that are offered although nobody told us whether they are liquid."""
-        return [solvent.name for solvent in self._offered_solvents if solvent.value("melting_point") is None]
+        return self.rules.unknown_melting_points
 
-    def mixtures(self) -> Iterator[Mixture]:
-        """Salt and solvent mixtures on the grid, in a fixed order."""
-        for size in range(1, self.settings.max_solvents + 1):
-            for solvents in itertools.combinations(self._offered_solvents, size):
-                for fractions in self._fraction_grid(size):
-                    if not self._is_liquid(solvents, fractions):
-                        continue
-                    for salt in self._offered_salts:
-                        if self._may_meet(salt, solvents):
-                            yield Mixture(salt, solvents, fractions)
-
-    def stream(self, encoder: FormulationEncoder, *, chunk: int = 16_384) -> Iterator[np.ndarray]:
-        """The pool as encoded rows, ``n x d`` with ``n`` about ``chunk``, in the encoder's columns."""
-        salt_column = {name: index for index, name in enumerate(encoder.columns)}
-        n_molalities = len(self.molalities)
-        mixtures = self.mixtures()
-        while batch := list(itertools.islice(mixtures, max(1, chunk // n_molalities))):
-            rows = np.zeros((len(batch), n_molalities, encoder.dim))
-            rows[:, :, encoder.temperature_index] = self.settings.temperature_K
-            for index, mixture in enumerate(batch):
-                rows[index, :, salt_column[mixture.salt.name]] = self.molalities
-                for solvent, fraction in zip(mixture.solvents, _mole_fractions(mixture), strict=True):
-                    rows[index, :, salt_column[solvent.name]] = fraction
-            yield rows.reshape(-1, encoder.dim)
-
-    def formulation(
-        self, salt: str, molality: float, mass_fractions: dict[str, float], *, digits: int = 2
-    ) -> Formulation:
-        """A formulation of this space with amounts that a person can weigh (rounded to ``digits`` decimals)."""
-        names = list(mass_fractions)
-        fractions = [round(mass_fractions[name], digits) for name in names[:-1]]
-        fractions.append(round(1.0 - sum(fractions), digits))
-        return Formulation.create(
-            {salt: round(molality, digits)},
-            dict(zip(names, fractions, strict=True)),
-            basis="mass",
-            temperature_K=self.settings.temperature_K,
-            species=self.species,
+    def counts(self) -> str:
+        """How the number of candidates comes about, in words."""
+        sizes = (self.mixtures.sets < len(self.solvents)).sum(axis=1)
+        n_ratios = np.diff(self.mixtures.start)
+        parts = []
+        for size in np.unique(sizes):
+            of_size = n_ratios[sizes == size]
+            ratio = f" x {_of(int(of_size[0]), 'ratio')}"
+            if (of_size != of_size[0]).any():
+                ratio = f" with {_of(int(of_size.sum()), 'ratio')} in all"
+            parts.append(f"{_of(len(of_size), 'set')} of {_of(int(size), 'solvent')}{ratio}")
+        mixtures = parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
+        salts = "salt" if self.settings.max_salts == 1 else "salt mixture"
+        return (
+            f"{_of(len(self.salt_codes), salts)} x {mixtures} x {_of(len(self.temperatures_K), 'temperature')} x "
+            f"{_of(len(self.concentrations), 'concentration')} x {_of(len(self.units), 'unit')} = {len(self):,}"
         )
+
+    def decode(self, index: np.ndarray) -> Candidates:
+        """The candidates with these numbers (n, any order)."""
+        mixture, rest = np.divmod(index, self.n_conditions)
+        rest, temperature = np.divmod(rest, len(self.temperatures_K))
+        rest, concentration = np.divmod(rest, len(self.concentrations))
+        salt, unit = np.divmod(rest, len(self.units))
+        # Candidates that follow each other share their mixture: it is worked out once.
+        low, high = (int(mixture.min()), int(mixture.max())) if len(mixture) else (0, 0)
+        is_run = high - low < len(mixture)
+        numbers = np.arange(low, high + 1) if is_run else mixture
+        of: Any = mixture - low if is_run else slice(None)
+        solvents, shares = self.mixtures.at(numbers)
+        moles = self.liquids.mole_fractions(solvents, shares)
+        salts, salt_shares = self.salt_codes[salt], self.salt_shares[salt]
+        amounts = self.concentrations[concentration]
+        return Candidates(
+            index=index,
+            salts=salts,
+            salt_shares=salt_shares,
+            solvents=solvents[of],
+            shares=shares[of],
+            mole_fractions=moles[of],
+            concentration=amounts,
+            unit=unit.astype(np.int8),
+            molality=self.liquids.molality(
+                amounts, unit, salts, salt_shares, lambda: self.liquids.litres_per_kg(solvents, moles)[of]
+            ),
+            temperature_K=self.temperatures_K[temperature],
+        )
+
+    def allowed(self, index: np.ndarray, counts: Counter[str] | None = None) -> Candidates:
+        """Those of the candidates with these numbers that are allowed; ``counts`` gains the others by reason."""
+        candidates = self.decode(index)
+        kept = self.rules.allowed(candidates, Counter() if counts is None else counts)
+        return candidates if kept.all() else candidates.take(kept)
+
+    def formulation(self, index: int) -> Formulation:
+        """Candidate ``index`` as a formulation, written in the space's basis and the candidate's unit."""
+        return Parts.at(self, self.decode(np.array([index]))).formulation(self)
+
+    def stream(self, encoder: FormulationEncoder, *, chunk: int = CHUNK) -> Iterator[np.ndarray]:
+        """The allowed candidates as encoded rows in the order of their numbers, at most ``chunk x dim`` at a time."""
+        columns = EncoderColumns.of(encoder, self)
+        waiting: list[np.ndarray] = []
+        for first in range(0, len(self), chunk):
+            rows = columns.encode(self.allowed(np.arange(first, min(first + chunk, len(self)))))
+            if waiting and sum(map(len, waiting)) + len(rows) > chunk:
+                yield np.concatenate(waiting)
+                waiting = []
+            if len(rows):
+                waiting.append(rows)
+        if waiting:
+            yield np.concatenate(waiting)
+
+    def sample(self, encoder: FormulationEncoder, n: int, generator: np.random.Generator) -> np.ndarray:
+        """``n`` allowed candidates as encoded rows, each as likely as any other and none twice, in random order.
+
+        Fewer where the space has fewer. One of more than a million candidates is not gone through unless most of
+        it is forbidden.
+        """
+        columns, index = EncoderColumns.of(encoder, self), drawn(self, n, generator)
+        rows = np.empty((len(index), encoder.dim))
+        for first in range(0, len(index), CHUNK):
+            part = index[first : first + CHUNK]
+            rows[first : first + len(part)] = columns.encode(self.decode(part))
+        return rows
 
     def contains(self, formulation: Formulation) -> bool:
-        """Whether a formulation of these species keeps the space's bounds and constraints (on or between the steps)."""
-        settings, tolerance = self.settings, 1e-6
-        solvents = tuple(self.species.solvent(name) for name in formulation.mass_fractions)
-        fractions = tuple(formulation.mass_fractions.values())
-        molality = sum(formulation.molality.values())
+        """Whether a formulation keeps the space's bounds and constraints, on its steps or between them."""
+        return not self.why_not(formulation)
+
+    def why_not(self, formulation: Formulation) -> str:
+        """'' for a formulation that is allowed, else the sentence that says what it violates."""
+        return space_judge.why_not(self, formulation)
+
+    def as_weighed(self, row: Any, encoder: FormulationEncoder, *, digits: int = 4) -> Formulation:
+        """An encoded row (a tensor of ``dim``) as a formulation that a person or a robot can make.
+
+        Shares and concentration are multiples of ``settings.step``, or else rounded to ``digits`` decimals, and stay
+        within the bounds that the row keeps; of a list of concentrations or temperatures the nearest is taken.
+        """
+        return Parts.of(self, encoder.decode(row)).on_steps(self, digits=digits).formulation(self)
+
+    def neighbours(self, formulation: Formulation) -> list[Formulation]:
+        """The allowed formulations one discrete move away, in a fixed order: another salt, a solvent exchanged, added
+        or left out, or a share, the concentration or the temperature moved by a step."""
+        return space_moves.neighbours(self, formulation)
+
+    def bounds_of(self, formulation: Formulation, encoder: FormulationEncoder) -> np.ndarray:
+        """Least and largest value of each encoded column among liquids of the formulation's species, 2 x dim.
+
+        Columns of other species are 0. A box around the space: ``contains`` judges what is inside.
+        """
+        return space_moves.bounds_of(self, formulation, encoder)
+
+    def values(self, expression: str, formulations: list[Formulation]) -> np.ndarray:
+        """What an expression over the columns (docs/screening.md) is worth for formulations of this space's species,
+        n; NaN where a value that it needs is not known.
+
+        Raises:
+            ConstraintError: the expression cannot be read, or needs predictions.
+        """
+        read = Expression(expression, self.properties)
+        found = [read.values(space_judge.as_candidate(self, one)) for one in formulations]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    @cached_property
+    def n_allowed(self) -> int:
+        """How many candidates are allowed; goes through all of them once."""
+        return sum(len(self.allowed(np.arange(i, min(i + CHUNK, len(self))))) for i in range(0, len(self), CHUNK))
+
+    def _why_nothing_is_on_the_grid(self) -> str:
+        offered = f"{_of(len(self.salts), 'salt')} and {_of(len(self.solvents), 'solvent')} are left after 'exclude'"
+        left_out = [
+            f"{_of(n, f'set of {what}')}: {reason}"
+            for what, reasons in (("solvents", self.mixtures.left_out), ("salts", self._salts_left_out))
+            for reason, n in reasons.most_common()
+            if n
+        ]
+        settings = self.settings
+        wanted = (
+            f"for mixtures of {settings.min_salts} to {settings.max_salts} salts in {settings.min_solvents} to "
+            + (f"{settings.max_solvents} solvents")
+        )
         return (
-            settings.molality.min - tolerance <= molality <= settings.molality.max + tolerance
-            and (len(fractions) == 1 or min(fractions) >= settings.min_fraction - tolerance)
-            and self._is_liquid(solvents, fractions)
+            f"The space is empty: {offered}, {wanted}{'; left out: ' if left_out else ''}{'; '.join(left_out)}. "
+            "Add species, remove exclusions, or widen the bounds of the shares."
         )
 
-    def _fraction_grid(self, size: int) -> list[tuple[float, ...]]:
-        if size == 1:
-            return [(1.0,)]
-        low, step = self.settings.min_fraction, self.settings.fraction_step
-        grid = np.round(np.arange(low, 1 - low + step * 1e-6, step), 6)
-        return [(float(first), float(round(1 - first, 6))) for first in grid]
-
-    def _is_liquid(self, solvents: tuple[Species, ...], fractions: tuple[float, ...]) -> bool:
-        solid = sum(
-            fraction
-            for solvent, fraction in zip(solvents, fractions, strict=True)
-            if (melting_K := solvent.value("melting_point")) is not None and melting_K > self.settings.temperature_K
+    def _check_that_something_is_allowed(self) -> None:
+        counts: Counter[str] = Counter()
+        n_looked_at = 0
+        # Steps of a golden section lie evenly whatever their number, so the first chunk looks all over the space.
+        for index in all_over(len(self), CHUNK, MOST_LOOKED_AT):
+            if len(self.allowed(index, counts)):
+                return
+            n_looked_at += len(index)
+        listed = "; ".join(f"{n:,} {reason}" for reason, n in counts.most_common())
+        raise CampaignFileError(
+            f"The space is empty: of its {len(self):,} candidates on the grid none of the {n_looked_at:,} looked at is "
+            f"allowed: {listed}. Loosen what drops them: max_solid_fraction (it is "
+            f"{self.settings.max_solid_fraction:g}), 'constraints', 'exclude' or 'include'; or add species."
         )
-        return solid <= self.settings.max_solid_fraction + 1e-9
-
-    def _may_meet(self, salt: Species, solvents: tuple[Species, ...]) -> bool:
-        present = {salt.name, *(solvent.name for solvent in solvents)}
-        return not any(pair <= present for pair in self._never_together)
 
 
-def _mole_fractions(mixture: Mixture) -> np.ndarray:
-    moles = np.array(
-        [w / float(s.value("molar_mass") or 0) for s, w in zip(mixture.solvents, mixture.mass_fractions, strict=True)]
-    )
-    return moles / moles.sum()
-
-
-def _unique(species: Iterator[Species]) -> list[Species]:
-    return list({one.name: one for one in species}.values())
+def _of(n: int, what: str) -> str:
+    if n != 1:
+        first, _, rest = what.partition(" of ")
+        what = f"{first}s of {rest}" if rest else f"{what}s"
+    return f"{n:,} {what}"

@@ -39,14 +39,12 @@ class FakeStrategy:
         learned = [(r.measurement_id, r.measurement["value"]) for r in campaign.record.valid_results()]
         seed = campaign.seed(iteration, "acquisition")
         generator = np.random.default_rng([seed, int(content_hash([learned, campaign.record.fits])[:8], 16)])
-        mixtures = list(space.mixtures())
-        taken = {candidate.formulation_id for candidate in campaign.record.candidates.values()}
+        taken = set(campaign.record.spent())
         entries = []
         while len(entries) < n:
-            mixture = mixtures[generator.integers(len(mixtures))]
-            shares = {s.name: w for s, w in zip(mixture.solvents, mixture.mass_fractions, strict=True)}
-            formulation = space.formulation(mixture.salt.name, float(generator.choice(space.molalities)), shares)
-            if formulation.formulation_id in taken:
+            index = int(generator.integers(len(space)))
+            formulation = space.formulation(index)
+            if not len(space.allowed(np.array([index]))) or formulation.formulation_id in taken:
                 continue
             taken.add(formulation.formulation_id)
             entries.append(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from saltloop.loop.screen import Screen
     from saltloop.loop.screening import ScreeningResult
     from saltloop.loop.screening_settings import LoadedSpace
-    from saltloop.loop.screening_space import ScreeningSpace
+    from saltloop.loop.space import CandidateSpace
     from saltloop.surrogates.encoding import FormulationEncoder
     from saltloop.surrogates.posterior import SurrogateModel
 
@@ -76,17 +76,17 @@ def screen(
     terminal = Screen(is_quiet=quiet or as_json)
 
     from saltloop.loop.screening import screen as run
-    from saltloop.loop.screening_columns import EncoderColumns
     from saltloop.loop.screening_folder import parts_folder
     from saltloop.loop.screening_parts import finished_parts
     from saltloop.loop.screening_table import best_rows
     from saltloop.loop.screening_work import ScreeningPlan
+    from saltloop.loop.space_columns import EncoderColumns
 
-    asked, candidates, constraints = _space(space or named, campaign, constraints)
+    asked, candidates = _space(space or named, campaign, constraints)
     terminal.say(f"Space: {candidates.counts()} candidates.{' ' + asked.remark if asked.remark else ''}")
-    _say_unknown(terminal, candidates, constraints)
+    _say_unknown(terminal, candidates)
     scorer, encoder, identity = _surrogate(asked, model, campaign, data, seed, terminal)
-    plan = ScreeningPlan(constraints=constraints, workers=workers or _cores(), **plan_options)
+    plan = ScreeningPlan(workers=workers or _cores(), **plan_options)
     out.parent.mkdir(parents=True, exist_ok=True)
     terminal.say(
         f"Going on with the {len(done)} parts that an earlier run left in {parts_folder(out)}."
@@ -108,13 +108,10 @@ def screen(
     _print(result, best, words, plot)
 
 
-def _space(
-    name: str | None, campaign: Path | None, constraints: tuple[str, ...]
-) -> tuple[LoadedSpace, ScreeningSpace, tuple[str, ...]]:
-    """The space asked for, its candidates, and the constraints of file and command line."""
-    from saltloop.loop.screening_filter import Constraint
-    from saltloop.loop.screening_settings import LoadedSpace, ScreeningSettings, load_space
-    from saltloop.loop.screening_space import ScreeningSpace
+def _space(name: str | None, campaign: Path | None, constraints: tuple[str, ...]) -> tuple[LoadedSpace, CandidateSpace]:
+    """The space asked for with the constraints of file and command line, and its candidates."""
+    from saltloop.loop.screening_settings import LoadedSpace, load_space
+    from saltloop.loop.space import CandidateSpace
 
     book = None
     if campaign is not None:
@@ -123,25 +120,20 @@ def _space(
         opened = Campaign.read(campaign_folder(campaign))
         book = opened.species
         if name is None:
-            own = ScreeningSettings.model_validate(opened.settings.space.model_dump())
-            asked = LoadedSpace(own, book, remark=f"(the space of campaign '{opened.settings.name}')")
+            asked = LoadedSpace(opened.settings.space, book, remark=f"(the space of campaign '{opened.settings.name}')")
     if name is not None:
         asked = load_space(name, book)
-    space = ScreeningSpace(asked.settings, asked.book)
-    constraints = (*asked.settings.constraints, *constraints)
-    for text in constraints:  # A misspelt constraint is said before anything is trained.
-        Constraint(text, space)
-    return asked, space, constraints
+    settings = asked.settings.model_copy(update={"constraints": (*asked.settings.constraints, *constraints)})
+    return asked, CandidateSpace(settings, asked.book)
 
 
-def _say_unknown(terminal: Screen, space: ScreeningSpace, constraints: tuple[str, ...]) -> None:
-    from saltloop.loop.screening_filter import Constraint
-    from saltloop.loop.screening_rules import SpaceRules
-
-    for text in constraints:
-        for name, solvents in Constraint(text, space).unknown.items():
-            terminal.warn(f"'{text}': {name} is not known for {', '.join(solvents)}; what it depends on is dropped.")
-    if space.settings.max_solid_fraction < 1 and (unknown := SpaceRules(space).unknown_melting_points):
+def _say_unknown(terminal: Screen, space: CandidateSpace) -> None:
+    for constraint in (*space.rules.constraints, *space.rules.on_predictions):
+        for column, solvents in constraint.unknown.items():
+            terminal.warn(
+                f"'{constraint.text}': {column} is not known for {', '.join(solvents)}; what depends on it is dropped."
+            )
+    if space.settings.max_solid_fraction < 1 and (unknown := space.unknown_melting_points):
         terminal.warn(f"No melting point is known for {', '.join(unknown)}; taken as liquid at every temperature.")
 
 
@@ -152,11 +144,11 @@ def _surrogate(
     import hashlib
 
     if model is not None:
-        from saltloop.surrogates.surrogate import MFNetSurrogate
+        from saltloop.surrogates.factory import load_surrogate
 
         if not model.exists():
             raise SaltloopError(f"There is no checkpoint {model}; leave --model out to train on --data.")
-        surrogate = MFNetSurrogate.load(model, asked.book)
+        surrogate = load_surrogate(model, asked.book)
         return surrogate.model(), surrogate.encoder, {"model": hashlib.sha256(model.read_bytes()).hexdigest()}
     from saltloop.loop.commands.predict import campaign_or_cache
     from saltloop.loop.strategy import SurrogateStrategy

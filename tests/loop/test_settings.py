@@ -25,7 +25,7 @@ def load(tmp_path):
 def test_a_short_file_is_enough(load):
     settings = load(GOOD)
     assert settings.data == ("literature",)
-    assert settings.space.temperature_K == 298.15
+    assert settings.space.temperatures_K == (298.15,)
     assert settings.oracle.kind == "openmm"
 
 
@@ -39,10 +39,10 @@ def test_the_name_defaults_to_the_files_name(load):
         (("[EC, DMC]", "[EC, DMCC]"), r"line 4: space\.solvents\.1: .*'DMCC' is unknown.*'DMC'"),
         (("[LiPF6]", "[LiPF]"), r"line 3: space\.salts\.0: .*'LiPF' is unknown.*'LiPF6'"),
         (("name: good", "nmae: good"), r"line 1: nmae: there is no such setting; did you mean 'name'\?"),
-        (("space:", "space:\n  temprature_K: 300"), r"line 3: space\.temprature_K: .*did you mean 'temperature_K'"),
+        (("space:", "space:\n  temprature_K: 300"), r"line 3: space\.temprature_K: .*did you mean 'temperatures_K'"),
         (("space:", "space:\n  temperature_K: 25"), r"looks like degrees Celsius: write 298\.15"),
         (("space:", "space:\n  molality: {min: -1}"), r"line 3: space\.molality\.min: .*greater than 0 \(it is -1\)"),
-        (("space:", "space:\n  molality: {min: 2, max: 1}"), r"max \(1.0\) is below min \(2.0\); swap them"),
+        (("space:", "space:\n  molality: {min: 2, max: 1}"), r"max \(1\) is below min \(2\); swap them"),
         (("space:", "space:\n  fraction_step: 3"), r"line 3: space\.fraction_step"),
         (("[EC, DMC]", "[]"), r"line 4: space\.solvents: .*at least 1 item"),
         (("name: good", "name: ../up"), r"line 1: name: "),
