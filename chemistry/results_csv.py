@@ -18,7 +18,9 @@ from .units import CANONICAL_UNITS, convert
 
 REQUIRED = ("value", "unit", "standard_uncertainty")
 IDENTIFYING = ("candidate_id", "formulation")
-OPTIONAL = ("quantity", "source", "external_id", "method", "reference", "note")
+OPTIONAL = ("status", "quantity", "source", "external_id", "method", "reference", "note")
+FAILED_STATUSES = ("failed", "infeasible", "crystallised", "separated")
+"""``failed``: the measurement went wrong; the others: the liquid cannot be made or measured."""
 WORKLIST_ONLY = ("predicted_mS_cm", "predicted_std_mS_cm")
 """Columns of a worklist from `saltloop ask` that are for the reader; ignored when it comes back filled."""
 KNOWN = (*IDENTIFYING, *REQUIRED, *OPTIONAL, *WORKLIST_ONLY)
@@ -69,8 +71,22 @@ class ResultRow(BaseModel):
         )
 
 
-def read_results_csv(path: Path | str, species: SpeciesBook | None = None) -> tuple[ResultRow, ...]:
-    """The rows of a results file, each with a candidate, a formulation or both.
+class FailureRow(BaseModel):
+    """One row that says why there is no value. Immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    line: int
+    candidate_id: str
+    formulation: Formulation | None
+    status: str
+    note: str
+
+
+def read_results_csv(
+    path: Path | str, species: SpeciesBook | None = None
+) -> tuple[ResultRow | FailureRow, ...]:
+    """The rows of a results file, each with a candidate, a formulation or both; a failure has a status, and no value.
 
     Raises:
         DataError: the file cannot be read, or any row is wrong; lists each bad row with its line and the remedy, and
@@ -82,7 +98,7 @@ def read_results_csv(path: Path | str, species: SpeciesBook | None = None) -> tu
         raise DataError(f"{path}: the columns are not separated by commas; save it as comma-separated CSV.")
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     _check_header(path, list(rows.fieldnames or ()))
-    found: list[ResultRow] = []
+    found: list[ResultRow | FailureRow] = []
     errors: list[str] = []
     seen: dict[str, int] = {}
     try:
@@ -113,7 +129,14 @@ def read_measurements_csv(path: Path | str, species: SpeciesBook | None = None) 
     Raises:
         DataError: as ``read_results_csv``, or a row without a formulation.
     """
-    rows = read_results_csv(path, species)
+    rows: list[ResultRow] = []
+    for row in read_results_csv(path, species):
+        if isinstance(row, FailureRow):
+            raise DataError(
+                f"{path}: line {row.line} has the status {row.status!r}; a data set holds measured values. A failure "
+                "teaches a campaign, by `saltloop tell`."
+            )
+        rows.append(row)
     without = [str(row.line) for row in rows if row.formulation is None]
     if without:
         raise DataError(
@@ -155,7 +178,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"{path} has the unknown column {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}.")
 
 
-def _row(line: int, record: dict[str, str], species: SpeciesBook | None) -> ResultRow:
+def _row(line: int, record: dict[str, str], species: SpeciesBook | None) -> ResultRow | FailureRow:
     if None in record:
         raise DataError("more fields than the header has columns; is there a comma that needs quotes?")
     if None in record.values():
@@ -163,6 +186,8 @@ def _row(line: int, record: dict[str, str], species: SpeciesBook | None) -> Resu
     fields = {name: value.strip() for name, value in record.items()}
     if not fields.get("candidate_id") and not fields.get("formulation"):
         raise DataError("neither candidate_id nor formulation: what was measured?")
+    if fields.get("status", "") not in ("", "ok"):
+        return _failure(line, fields, species)
     quantity = fields.get("quantity") or "conductivity"
     expected = CANONICAL_UNITS.get(quantity)
     if expected is None:
@@ -191,6 +216,17 @@ def _row(line: int, record: dict[str, str], species: SpeciesBook | None) -> Resu
     )
 
 
+def _failure(line: int, fields: dict[str, str], species: SpeciesBook | None) -> FailureRow:
+    status, text = fields["status"], fields.get("formulation", "")
+    if status not in FAILED_STATUSES:
+        raise DataError(f"the status {status!r} is unknown; known are ok, {', '.join(FAILED_STATUSES)}")
+    if fields["value"]:
+        raise DataError(f"a value ({fields['value']}) and the status {status!r}: keep the one that is true")
+    formulation = Formulation.parse(text, species) if text else None
+    candidate_id, note = fields.get("candidate_id", ""), fields.get("note", "")
+    return FailureRow(line=line, candidate_id=candidate_id, formulation=formulation, status=status, note=note)
+
+
 def _number(fields: dict[str, str], name: str) -> float:
     text = fields[name]
     if not text:
@@ -206,9 +242,12 @@ def _number(fields: dict[str, str], name: str) -> float:
     return number
 
 
-def _check_new(row: ResultRow, seen: dict[str, int]) -> None:
+def _check_new(row: ResultRow | FailureRow, seen: dict[str, int]) -> None:
     """An external id twice is an error; without one, so is a row that repeats another's content."""
-    if row.external_id:
+    if isinstance(row, FailureRow):
+        liquid = row.formulation.formulation_id if row.formulation else ""
+        key, remedy = "\0".join((row.candidate_id, liquid, "failed")), "a failure of this candidate"
+    elif row.external_id:
         key = f"{row.source}\0{row.external_id}"
         remedy = f"the external_id {row.external_id!r}"
     else:

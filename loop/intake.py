@@ -9,8 +9,9 @@ from typing import Any
 
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.measurement import Measurement
-from saltloop.chemistry.results_csv import ResultRow, read_results_csv
+from saltloop.chemistry.results_csv import FailureRow, ResultRow, read_results_csv
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.record import SETTLED
 
 #: Beyond any liquid electrolyte near room temperature (mS/cm); concentrated aqueous acids reach 800.
 HIGHEST_CONDUCTIVITY_MS_CM = 200.0
@@ -63,6 +64,7 @@ class Told:
     n_known: int
     n_quarantined: int
     messages: tuple[str, ...]
+    n_failed: int = 0
 
 
 def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool = False) -> Told:
@@ -76,9 +78,11 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
             is already there. The message names every such row; nothing was recorded.
     """
     rows = read_results_csv(path, campaign.species)
-    matched, problems = _match(campaign, rows)
+    matched, problems = _match(campaign, [row for row in rows if isinstance(row, ResultRow)])
+    failures, n_known_failures, wrong = _failures(campaign, [row for row in rows if isinstance(row, FailureRow)])
+    problems += wrong
     new: list[tuple[ResultRow, Measurement]] = []
-    n_known = 0
+    n_known = n_known_failures
     quarantined_ids = {one for entry in campaign.record.quarantined for one in entry["measurement_ids"]}
     for row, measurement in matched:
         recorded = campaign.record.results.get(measurement.measurement_id)
@@ -98,15 +102,47 @@ def tell(campaign: Campaign, path: Path, *, actor: str = "tell", dry_run: bool =
     good = [(row, m) for row, m in new if not why_unphysical(m)]
     bad = [(row, m) for row, m in new if why_unphysical(m)]
     messages = [f"line {row.line} is quarantined: {why_unphysical(m)}" for row, m in bad]
+    told = Told(len(good), n_known, len(bad), tuple(messages), len(failures))
     if dry_run:
-        return Told(len(good), n_known, len(bad), tuple(messages))
+        return told
     if good:
         entries = [result_entry(m, row.candidate_id or None, None) for row, m in good]
         campaign.append("result_ingested", {"results": entries, "file": path.name}, actor=actor)
     for _, measurement in bad:
         event = quarantine_entry([measurement], None, None, why_unphysical(measurement))
         campaign.append("result_quarantined", {**event, "file": path.name}, actor=actor)
-    return Told(len(good), n_known, len(bad), tuple(messages))
+    if failures:
+        campaign.append("candidates_failed", {"failures": failures, "file": path.name}, actor=actor)
+    return told
+
+
+def _failures(campaign: Campaign, rows: Sequence[FailureRow]) -> tuple[list[dict[str, Any]], int, list[str]]:
+    """Entries of a ``candidates_failed`` event, how many were told before, and what is wrong with the others."""
+    entries, n_known, problems = [], 0, []
+    for row in rows:
+        candidate = campaign.record.candidates.get(row.candidate_id)
+        reason = row.note or f"the lab says: {row.status}"
+        if row.candidate_id and candidate is None:
+            problems.append(f"line {row.line}: candidate {row.candidate_id!r} is unknown")
+        elif candidate is not None and candidate.status in {"failed", "abandoned"} and candidate.reason == reason:
+            n_known += 1
+        elif candidate is not None and candidate.status in SETTLED:
+            problems.append(
+                f"line {row.line}: candidate {row.candidate_id!r} is {candidate.status} already; a failure does not "
+                "undo that"
+            )
+        else:
+            liquid = campaign.formulation(row.candidate_id) if candidate is not None else row.formulation
+            assert liquid is not None
+            if candidate is None and row.status == "failed":
+                problems.append(f"line {row.line}: a mishap with a liquid that nobody asked for tells nothing")
+            elif candidate is None and liquid.formulation_id in campaign.record.infeasible:
+                n_known += 1
+            else:
+                entry = {"candidate_id": row.candidate_id or None, "formulation": liquid.to_dict(), "text": str(liquid)}
+                more = {"formulation_id": liquid.formulation_id, "status": row.status, "reason": reason}
+                entries.append({**entry, **more})
+    return entries, n_known, problems
 
 
 def _match(campaign: Campaign, rows: Sequence[ResultRow]) -> tuple[list[tuple[ResultRow, Measurement]], list[str]]:

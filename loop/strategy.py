@@ -16,9 +16,9 @@ from saltloop.loop.warm_start import CAMPAIGN_PREFIX, is_simulation, load_known
 
 if TYPE_CHECKING:
     from saltloop.loop.discrepancy import Discrepancy
+    from saltloop.loop.feasibility import Feasibility
     from saltloop.surrogates.encoding import FormulationEncoder
-    from saltloop.surrogates.factory import Surrogate
-    from saltloop.surrogates.posterior import SurrogateModel
+    from saltloop.surrogates.factory import ConductivityModel, Surrogate
 
 Progress = Callable[[int, int], None]
 
@@ -98,6 +98,7 @@ class SurrogateStrategy:
         self, campaign: Campaign, *, iteration: int, n: int, progress: Progress | None = None
     ) -> dict[str, Any]:
         from saltloop.loop.acquisition import choose_batch
+        from saltloop.loop.feasibility import Feasibility
         from saltloop.loop.space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
@@ -108,7 +109,7 @@ class SurrogateStrategy:
         model = surrogate.model(observations)
         record = campaign.record
         pending = [campaign.formulation(candidate.candidate_id) for candidate in record.open_candidates()]
-        tried = frozenset(candidate.formulation_id for candidate in record.candidates.values())
+        feasibility = Feasibility.learn(campaign, surrogate.encoder)
         measured = frozenset(m.formulation.formulation_id for m in (*observations, *self.known_measurements()))
         seed = campaign.seed(iteration, "acquisition")
         decision = choose_batch(
@@ -119,24 +120,27 @@ class SurrogateStrategy:
             n=n,
             baseline=self._baseline(space, observations),
             pending=pending,
-            known_ids=tried | measured,
+            known_ids=record.spent() | measured,
             seed=seed,
+            feasibility=feasibility,
             progress=progress,
         )
         neighbours = Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
         fit = record.fits[-1]
         return {
             "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
-            "candidates": [_entry(chosen, neighbours, model, surrogate.encoder) for chosen in decision.chosen],
-            "alternatives": [_entry(chosen, neighbours, model, surrogate.encoder) for chosen in decision.alternatives],
+            "candidates": [_entry(one, neighbours, model, surrogate.encoder, feasibility) for one in decision.chosen],
+            "alternatives": [
+                _entry(one, neighbours, model, surrogate.encoder, feasibility) for one in decision.alternatives
+            ],
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
-            "notes": [*decision.notes, *discrepancy.describe()],
+            "notes": [*decision.notes, *discrepancy.describe(), *([feasibility.describe()] if feasibility else [])],
             "seed": seed,
             "hashes": {
                 "training_set": _rows_hash((*self.known_measurements(), *results)),
                 "model": fit["weights_sha256"],
-                "settings": campaign.record.created["settings_hash"],
+                "settings": content_hash(record.settings),
             },
         }
 
@@ -157,7 +161,7 @@ class SurrogateStrategy:
             )
         ]
 
-    def model(self, campaign: Campaign) -> tuple[SurrogateModel, FormulationEncoder]:
+    def model(self, campaign: Campaign) -> tuple[ConductivityModel, FormulationEncoder]:
         """The posterior after everything the campaign has learned, and the encoder of its rows."""
         surrogate = self._surrogate(campaign)
         return surrogate.model(self._as_experiments(self._results(campaign))), surrogate.encoder
@@ -290,9 +294,16 @@ def _readable(formulation: Formulation) -> str:
     return str(rounded)
 
 
-def _entry(chosen: Any, neighbours: Neighbours, model: SurrogateModel, encoder: FormulationEncoder) -> dict[str, Any]:
+def _entry(
+    chosen: Any,
+    neighbours: Neighbours,
+    model: ConductivityModel,
+    encoder: FormulationEncoder,
+    feasibility: Feasibility | None,
+) -> dict[str, Any]:
     formulation = chosen.formulation
-    (unfamiliar,) = model.domain.reasons(encoder.encode([formulation]), encoder)
+    row = encoder.encode([formulation])
+    (unfamiliar,) = model.domain.reasons(row, encoder)
     return {
         "formulation": formulation.to_dict(),
         "formulation_id": formulation.formulation_id,
@@ -303,4 +314,5 @@ def _entry(chosen: Any, neighbours: Neighbours, model: SurrogateModel, encoder: 
         "is_refined": chosen.is_refined,
         "nearest_known": neighbours.of(formulation),
         "unfamiliar": list(unfamiliar),
+        "probability_feasible": None if feasibility is None else feasibility.probability(row)[0],
     }

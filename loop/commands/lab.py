@@ -13,7 +13,7 @@ from saltloop.loop.settings import load_campaign_file
 
 WORKLIST_COLUMNS = (
     "candidate_id", "formulation", "predicted_mS_cm", "predicted_std_mS_cm",
-    "quantity", "value", "unit", "standard_uncertainty", "source", "external_id",
+    "status", "quantity", "value", "unit", "standard_uncertainty", "source", "external_id", "note",
 )  # fmt: skip
 
 
@@ -80,11 +80,13 @@ def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, steal_lock
                 click.echo(message, err=True)
             told = take(opened, results)
     if as_json:
-        print_json({"ingested": told.n_ingested, "known": told.n_known, "quarantined": told.n_quarantined})
+        counts = {"ingested": told.n_ingested, "failed": told.n_failed}
+        print_json({**counts, "known": told.n_known, "quarantined": told.n_quarantined})
         return
     verb = "would be " if dry_run else ""
     click.echo(
-        f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined."
+        f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined"
+        + (f", {told.n_failed} failure(s) noted." if told.n_failed else ".")
     )
     for message in told.messages:
         click.echo(f"  {message}")
