@@ -8,10 +8,14 @@ from pathlib import Path
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.surrogates.checkpoint import CheckpointError, read_checkpoint
 from saltloop.surrogates.gp import GPSurrogate
+from saltloop.surrogates.law_gp import LawGP
+from saltloop.surrogates.posterior import SurrogateModel
 from saltloop.surrogates.settings import SurrogateSettings
 from saltloop.surrogates.surrogate import MFNetSurrogate
 
 Surrogate = MFNetSurrogate | GPSurrogate
+#: What they give: BoTorch models of the conductivity.
+ConductivityModel = SurrogateModel | LawGP
 
 
 def new_surrogate(

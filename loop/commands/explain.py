@@ -86,15 +86,17 @@ def explain(
 
 def _subject(campaign: Path | None, weights: Path | None, data: str, screen: Any) -> Subject:
     """The model to explain with the rows it has learned from."""
+    from saltloop.chemistry.errors import DataError
     from saltloop.loop.explain import Subject, usable
+    from saltloop.surrogates.posterior import SurrogateModel
 
     if weights is not None:
         from saltloop.chemistry.dataset import load_dataset
         from saltloop.chemistry.species import SpeciesBook
-        from saltloop.surrogates.surrogate import MFNetSurrogate
+        from saltloop.surrogates.factory import load_surrogate
 
         species = SpeciesBook.builtin()
-        surrogate = MFNetSurrogate.load(weights, species)
+        surrogate = load_surrogate(weights, species)
         model, encoder = surrogate.model(), surrogate.encoder
         measurements = load_dataset(data, species=species).measurements
         origin = f"{weights.name}, seen on the data set '{data}'"
@@ -108,10 +110,13 @@ def _subject(campaign: Path | None, weights: Path | None, data: str, screen: Any
         species = opened.species
         measurements = (*strategy.known_measurements(), *opened.measurements())
         origin = f"trained on '{data}'" if campaign is None else f"campaign '{opened.settings.name}'"
+    if not isinstance(model, SurrogateModel):
+        raise DataError(
+            "This model is a Gaussian process ('surrogate: {architecture: gp}'); 'explain' looks into an ensemble of "
+            "networks. Leave architecture out of the campaign file, or explain with --data."
+        )
     known, notes = usable(measurements, encoder.columns)
     if not known:
-        from saltloop.chemistry.errors import DataError
-
         raise DataError(
             f"The data set {data!r} has no conductivity of a liquid that this model can read; check --data."
         )
