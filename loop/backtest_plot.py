@@ -37,7 +37,7 @@ def plot_backtest(pool: Pool, traces: Sequence[Trace], start: Start, path: Path,
     left.set_ylabel("conductivity / mS cm$^{-1}$")
     for share, colour in ((TOP, BLUE), (WIDE_TOP, ORANGE)):
         recall = np.array([recall_curve(trace, pool.top(share))[: n_queries + 1] for trace in traces])
-        _band(right, queries, recall, colour, f"top {share:.0%} ({len(pool.top(share))} liquids)")
+        _band(right, queries, recall, colour, f"top {share:.0%}, {len(pool.top(share))} of {len(pool)} liquids")
     by_chance = random_recall(len(pool), queries, start=start, n_start=n_start)
     right.plot(queries, by_chance, color=GREY, ls="--", label="random search, expected")
     right.axhline(PART, color="black", lw=0.8, ls=":", label=f"arrived: {PART:.0%} of the top {TOP:.0%}")
