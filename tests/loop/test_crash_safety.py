@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.state import read_state
+from saltloop.loop.steering import Approve, ChangeBudget, ChangeSpace
+from saltloop.loop.steering_queue import leave, waiting_requests
 
 TESTS = Path(__file__).parents[1]
 CAMPAIGN = """
@@ -95,3 +97,44 @@ def test_killed_again_and_again_on_the_way(never_killed, tmp_path):
         assert done.returncode == -signal.SIGKILL, done.stderr
     assert step > n_events / 8
     assert outcome(file) == expected
+
+
+def ask_in_advance(file):
+    """Requests that a running controller finds: one that it does, one that it must refuse, another that it does."""
+    folder = file.parent / "toy"
+    folder.mkdir(exist_ok=True)
+    requests = [
+        ChangeBudget(request_id="1" * 32, person="ana", limits={"rounds": 2}),
+        Approve(request_id="2" * 32, person="ben", candidate_ids=("nobody",)),
+        ChangeSpace(request_id="3" * 32, person="ana", values={"salts": ["LiFSI"]}),
+    ]
+    for number, request in enumerate(requests):
+        path = leave(folder, request)
+        path.rename(path.with_name(f"{number}.json"))
+
+
+def steering(file):
+    """What people asked for and what became of it."""
+    found = [
+        (event.type, event.actor, event.data)
+        for event in Campaign.read(file.parent / "toy").events
+        if "request_id" in event.data
+    ]
+    return found, waiting_requests(file.parent / "toy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["after", "within"])
+def test_killed_while_requests_are_taken_in_nothing_is_lost_or_done_twice(tmp_path, mode):
+    reference = new_campaign(tmp_path / "reference")
+    ask_in_advance(reference)
+    assert run(reference).stdout.strip() == "STOP"
+    expected, expected_steering = outcome(reference), steering(reference)
+    assert [kind for kind, *_ in expected_steering[0]] == ["budget_changed", "request_refused", "space_changed"]
+    for number in (1, 2, 3):
+        file = new_campaign(tmp_path / f"{number}")
+        ask_in_advance(file)
+        assert run(file, mode, number).returncode == -signal.SIGKILL
+        assert run(file).stdout.strip() == "STOP"
+        assert outcome(file) == expected
+        assert steering(file) == expected_steering
