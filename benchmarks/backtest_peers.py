@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -132,27 +133,33 @@ class BayBE:
         import pandas
         from baybe import Campaign
         from baybe.objectives import SingleTargetObjective
-        from baybe.searchspace import SearchSpace
         from baybe.targets import NumericalTarget
         from baybe.utils.random import set_random_seed
 
         set_random_seed(seed)
         X, names = features(formulations)
         table = pandas.DataFrame(X, columns=names)
-        known = list(measured)
         campaign = Campaign(
-            SearchSpace.from_dataframe(table, parameters=_numerical(table)),
+            _baybe_space(tuple(formulations)),
             SingleTargetObjective(NumericalTarget("k")),
             allow_recommending_already_measured=False,
         )
-        campaign.add_measurements(table.loc[known].assign(k=values(measured)))
+        answers = table.loc[list(measured)].assign(k=values(measured))
+        # They are rows of the space; to check each against all values of each parameter takes seconds.
+        campaign.add_measurements(answers, numerical_measurements_must_be_within_tolerance=False)
         return [int(i) for i in campaign.recommend(batch_size=n).index]
 
 
-def _numerical(table: Any) -> list[Any]:
+@lru_cache(maxsize=1)
+def _baybe_space(formulations: tuple[Formulation, ...]) -> Any:
+    import pandas
     from baybe.parameters import NumericalDiscreteParameter
+    from baybe.searchspace import SearchSpace
 
-    return [NumericalDiscreteParameter(name, sorted(set(table[name]))) for name in table]
+    X, names = features(formulations)
+    table = pandas.DataFrame(X, columns=names)
+    parameters = [NumericalDiscreteParameter(name, sorted(set(table[name]))) for name in table]
+    return SearchSpace.from_dataframe(table, parameters=parameters)
 
 
 @dataclass(frozen=True)
