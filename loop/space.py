@@ -196,23 +196,15 @@ class CandidateSpace:
         or left out, or a share, the concentration or the temperature moved by a step."""
         return space_moves.neighbours(self, formulation)
 
-    def bounds_of(self, formulation: Formulation, encoder: FormulationEncoder) -> np.ndarray:
-        """Least and largest value of each encoded column among liquids of the formulation's species, 2 x dim.
-
-        Columns of other species are 0. A box around the space: ``contains`` judges what is inside.
-        """
-        return space_moves.bounds_of(self, formulation, encoder)
-
-    def values(self, expression: str, formulations: list[Formulation]) -> np.ndarray:
-        """What an expression over the columns (docs/screening.md) is worth for formulations of this space's species,
-        n; NaN where a value that it needs is not known.
+    def values(self, expression: str, rows: np.ndarray, encoder: FormulationEncoder) -> np.ndarray:
+        """What an expression over the columns (docs/screening.md) is worth for encoded rows (n x dim), n; NaN where a
+        value that it needs is not known.
 
         Raises:
             ConstraintError: the expression cannot be read, or needs predictions.
         """
         read = Expression(expression, self.properties)
-        found = [read.values(space_judge.as_candidate(self, one)) for one in formulations]
-        return np.concatenate(found) if found else np.zeros(0)
+        return read.values(EncoderColumns.of(encoder, self).decode(np.asarray(rows), self.liquids))
 
     @cached_property
     def n_allowed(self) -> int:

@@ -72,6 +72,12 @@ class Liquids:
         fractions: np.ndarray = moles / moles.sum(axis=1, keepdims=True)
         return fractions
 
+    def shares(self, solvents: np.ndarray, mole_fractions: np.ndarray) -> np.ndarray:
+        """Shares in the space's basis from mole fractions, n x k."""
+        shares = mole_fractions / self.moles_per_share[solvents]
+        fractions: np.ndarray = shares / shares.sum(axis=1, keepdims=True)
+        return fractions
+
     def mass_fractions(self, solvents: np.ndarray, mole_fractions: np.ndarray) -> np.ndarray:
         """Mass fractions among the solvents, n x k."""
         masses = mole_fractions * self.molar_mass[solvents]

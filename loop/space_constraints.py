@@ -232,11 +232,9 @@ class Constraint(Expression):
     @property
     def unknown(self) -> dict[str, list[str]]:
         """Column -> solvents of the space for which the constraint would need it and nobody knows it."""
-        found = {}
-        for column in sorted(self._used & {*SOLVENT_COLUMNS, *self._properties.own}):
-            values = self._properties.of_solvents(column)[:-1]
-            if names := [s.name for s, v in zip(self._properties.solvents, values, strict=True) if v != v]:
-                found[column] = names
+        found: dict[str, list[str]] = {}
+        for column in sorted(self._used):
+            found |= self._properties.unknown(column)
         return found
 
     def judge(self, candidates: Candidates, predicted: Mapping[str, np.ndarray] | None = None) -> Verdict:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.formulation import Formulation
-from saltloop.loop.space_candidates import Candidates
 from saltloop.loop.space_parts import TEMPERATURE_TOLERANCE_K, TOLERANCE, Parts
 from saltloop.loop.space_settings import Grid, values_of
 
@@ -26,18 +25,6 @@ def why_not(space: CandidateSpace, formulation: Formulation) -> str:
     counts: Counter[str] = Counter()
     space.rules.allowed(parts.candidate(space, formulation), counts)
     return f"The space leaves it out: {next(iter(counts))}." if counts else ""
-
-
-def as_candidate(space: CandidateSpace, formulation: Formulation) -> Candidates:
-    """A formulation of the space's species as one row of candidates.
-
-    Raises:
-        FormulationError: it holds a species that the space does not.
-    """
-    parts = Parts.of(space, formulation)
-    if found := _not_offered(space, parts):
-        raise FormulationError(found)
-    return parts.candidate(space, formulation)
 
 
 def _not_offered(space: CandidateSpace, parts: Parts) -> str:

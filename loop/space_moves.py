@@ -1,4 +1,4 @@
-"""Formulations near to one: a discrete move away, and the box in which its numbers may be refined."""
+"""The formulations one discrete move away from one: what a local search tries next."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species
-from saltloop.loop.space_candidates import LEAST_FREE_VOLUME
 from saltloop.loop.space_parts import Parts
 from saltloop.loop.space_settings import Grid
 
 if TYPE_CHECKING:
     from saltloop.loop.space import CandidateSpace
-    from saltloop.surrogates.encoding import FormulationEncoder
 
 DIGITS = 4
 
@@ -97,54 +95,3 @@ def _without(shares: dict[Species, float], one: Species) -> dict[Species, float]
     left = {other: share for other, share in shares.items() if other != one}
     total = sum(left.values())
     return {other: share / total for other, share in left.items()}
-
-
-def bounds_of(space: CandidateSpace, formulation: Formulation, encoder: FormulationEncoder) -> np.ndarray:
-    """Least and largest value of each encoded column among liquids of the formulation's species, 2 x dim."""
-    here, bounds = Parts.of(space, formulation), np.zeros((2, encoder.dim))
-    column = {name: index for index, name in enumerate(encoder.columns)}
-    of_solvents = {one: space.bounds_of_solvent[one] for one in here.solvents}
-    for one, own in of_solvents.items():
-        others = {other: b for other, b in of_solvents.items() if other != one}
-        low = max(own.min, 1 - sum(b.max for b in others.values()))
-        high = min(own.max, 1 - sum(b.min for b in others.values()))
-        bounds[:, column[one.name]] = (1.0, 1.0) if not others else _mole_fractions(space, one, list(others), low, high)
-    least, most = _molalities(space, here, formulation)
-    low, high = (1.0, 1.0) if len(here.salts) == 1 else (step := space.settings.salt_fraction_step, 1 - step)
-    for salt in here.salts:
-        bounds[:, column[salt.name]] = least * low, most * high
-    given = space.settings.temperatures_K
-    bounds[:, encoder.temperature_index] = (
-        (given.min, given.max) if isinstance(given, Grid) else (here.temperature_K, here.temperature_K)
-    )
-    return bounds
-
-
-def _mole_fractions(
-    space: CandidateSpace, one: Species, others: list[Species], low: float, high: float
-) -> tuple[float, float]:
-    """The mole fractions that a solvent can have when its share lies between ``low`` and ``high``."""
-    per_share = space.liquids.moles_per_share
-    own = per_share[space.solvents.index(one)]
-    rest = [per_share[space.solvents.index(other)] for other in others]
-    return (
-        low * own / (low * own + (1 - low) * max(rest)),
-        high * own / (high * own + (1 - high) * min(rest)),
-    )
-
-
-def _molalities(space: CandidateSpace, here: Parts, formulation: Formulation) -> tuple[float, float]:
-    """The total molalities that the concentrations on offer can come to; of a list there is nothing between."""
-    given = space.settings.concentration
-    if not isinstance(given, Grid):
-        now = sum(formulation.molality.values())
-        return now, now
-    if here.unit == "mol/kg":
-        return given.min, given.max
-    litres = [1 / space.liquids.density[space.solvents.index(one)] for one in here.solvents]
-    volumes = [space.liquids.salt_volume[space.salts.index(salt)] for salt in here.salts]
-    least_room = max(1 - given.max * max(volumes), LEAST_FREE_VOLUME)
-    return (
-        given.min * min(litres) / (1 - given.min * min(volumes)),
-        given.max * max(litres) / least_room,
-    )

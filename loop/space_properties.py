@@ -36,6 +36,12 @@ ESTIMATED_COLUMNS = (
     *(f"mixture_{name}" for name in ("relative_permittivity", "viscosity_mPa_s", "density_g_cm3", "molar_mass_g_mol")),
     *(f"mixture_{name}" for name in ("fluorine_mass_fraction", "oxygen_mass_fraction")),
 )
+#: Estimated column -> columns of the solvents that it is made from, where these are not its own name.
+MADE_FROM = {
+    **{f"mixture_flash_point_{unit}": ("flash_point_K", "boiling_point_K") for unit in "KC"},
+    **{f"mixture_{name}_C": (f"{name}_K",) for name in ("boiling_point", "melting_point")},
+    "mixture_relative_permittivity": ("relative_permittivity", "density_g_cm3"),
+}
 MIXTURE_COLUMNS = ("molality", "temperature_K", "temperature_C", "n_solvents", "n_salts", "salt")
 #: Known once a candidate is scored, mS/cm.
 PREDICTED_COLUMNS = ("mean", "std", "lower", "upper")
@@ -66,6 +72,16 @@ class Properties:
                 why = "is a column already" if name in COLUMNS else "is no plain word"
                 raise CampaignFileError(f"columns: {name!r} {why}; choose another name, such as 'cost_per_kg'.")
         self._tables: dict[str, np.ndarray] = {}
+
+    def unknown(self, name: str) -> dict[str, list[str]]:
+        """Columns of the solvents that a column is, or is estimated from -> solvents for which nobody knows it."""
+        found = {}
+        needed = MADE_FROM.get(name, (name.removeprefix("mixture_"),))
+        for column in (one for one in needed if one in SOLVENT_COLUMNS or one in self.own):
+            values = self.of_solvents(column)[:-1]
+            if names := [s.name for s, value in zip(self.solvents, values, strict=True) if np.isnan(value)]:
+                found[column] = names
+        return found
 
     def of_solvents(self, name: str) -> np.ndarray:
         """A column's values by position of the solvents, and for none at the end."""

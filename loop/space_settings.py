@@ -191,6 +191,8 @@ class SpaceSettings(Settings):
             low, high = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
             if high < low:
                 raise ValueError(f"max_{what} ({high}) is below min_{what} ({low}); raise it")
+        if not self.merge_aliases and self.max_salts > 1:
+            raise ValueError("merge_aliases is off, so a salt could be mixed with itself; set max_salts to 1")
         if self.max_fraction < self.min_fraction:
             raise ValueError(
                 f"max_fraction ({self.max_fraction:g}) is below min_fraction ({self.min_fraction:g}); raise it"
