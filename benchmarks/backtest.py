@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from backtest_peers import PEERS
+from backtest_peers import METHODS
 from saltloop.loop.backtest_pool import Pool, isothermal_pool
 from saltloop.loop.backtest_run import Plan, read_finished, run_seeds
 from saltloop.loop.backtest_summary import summarise
@@ -29,7 +29,7 @@ N_START, BATCH_SIZE = 20, 10
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="all", help=f"{', '.join(PEERS)}, several with commas, or all")
+    parser.add_argument("--method", default="all", help=f"{', '.join(METHODS)}, several with commas, or all")
     parser.add_argument("--start", default="all", help="random, bottom or all")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--queries", type=int, default=200)
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the traces")
     parser.add_argument("--table", action="store_true", help="print a table of what is in the folder, and run nothing")
     arguments = parser.parse_args()
-    methods = chosen(arguments.method, PEERS, parser)
+    methods = chosen(arguments.method, METHODS, parser)
     starts = chosen(arguments.start, STARTS, parser)
     pool = the_pool(arguments.half)
     for start in starts:
@@ -46,7 +46,7 @@ def main() -> None:
             print(table(pool, start, {name: arguments.out / name / start for name in methods}, arguments.queries))
             continue
         for name in methods:
-            plan = Plan(pool, PEERS[name], start, N_START, BATCH_SIZE, arguments.queries)
+            plan = Plan(pool, METHODS[name], start, N_START, BATCH_SIZE, arguments.queries)
             print(f"{name}, {start} start", flush=True)
             run_seeds(
                 plan,

@@ -1,6 +1,6 @@
-"""What the campaign is compared with on the pool: strategies of others, each as its own documentation advises.
+"""The strategies of the backtest: ours, and those of others, each as its own documentation advises.
 
-All see the same composition features: share of each salt, mole fraction of each solvent, total molality.
+The others see the same composition features: share of each salt, mole fraction of each solvent, total molality.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 from saltloop.chemistry import Formulation, Measurement
+from saltloop.loop.acquisition_settings import AcquisitionSettings
 from saltloop.loop.backtest import Strategy
-from saltloop.loop.backtest_strategies import RandomStrategy
+from saltloop.loop.backtest_strategies import CampaignStrategy, RandomStrategy
+from saltloop.surrogates.settings import SurrogateSettings
 from scipy.stats import norm
 
 N_TREES = 100
@@ -52,6 +54,22 @@ def split(formulations: Formulations, measured: Measured) -> tuple[np.ndarray, n
 def values(measured: Measured) -> np.ndarray:
     """Conductivities, mS/cm."""
     return np.array([one.value for one in measured.values()])
+
+
+@dataclass(frozen=True)
+class Saltloop:
+    """A campaign of ours at its defaults, but for the kind of acquisition and of surrogate."""
+
+    acquisition: str
+    surrogate: str = "gp"
+
+    def choose(self, formulations: Formulations, measured: Measured, *, n: int, seed: int) -> list[int]:
+        from saltloop.chemistry import SpeciesBook
+
+        learner = SurrogateSettings.model_validate({"architecture": self.surrogate})
+        chooser = AcquisitionSettings.model_validate({"kind": self.acquisition})
+        strategy = CampaignStrategy(learner, chooser, SpeciesBook.builtin())
+        return strategy.choose(formulations, measured, n=n, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -251,7 +269,11 @@ def positions(picked: np.ndarray, rows: np.ndarray, rest: np.ndarray) -> list[in
     return found
 
 
-PEERS: dict[str, Strategy] = {
+METHODS: dict[str, Strategy] = {
+    "saltloop-qlognei": Saltloop("qlognei"),
+    "saltloop-qucb": Saltloop("qucb"),
+    "saltloop-thompson": Saltloop("thompson"),
+    "saltloop-ensemble-qlognei": Saltloop("qlognei", "physics"),
     "random": RandomStrategy(),
     "extra-trees-ei": ExtraTrees("ei"),
     "extra-trees-ucb": ExtraTrees("ucb"),

@@ -44,10 +44,10 @@ class CampaignStrategy:
         self, formulations: Sequence[Formulation], measured: Mapping[int, Measurement], *, n: int, seed: int
     ) -> list[int]:
         from saltloop.loop.acquisition import choose_batch
-        from saltloop.surrogates.surrogate import MFNetSurrogate
+        from saltloop.surrogates.factory import new_surrogate
 
         salts, solvents = ([one.name for one in kind] for kind in (self.species.salts, self.species.solvents))
-        surrogate = MFNetSurrogate(self.surrogate, self.species, salts, solvents)
+        surrogate = new_surrogate(self.surrogate, self.species, salts, solvents)
         observations = list(measured.values())
         surrogate.fit([*self.known, *observations], seed=seed)
         pool = ListedPool(formulations)
