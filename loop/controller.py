@@ -45,7 +45,7 @@ def next_step(campaign: Campaign, *, has_model: bool) -> Step:
     if any(candidate.status == "candidate" for candidate in waiting):
         return Step.APPROVE if settings.approval == "auto" else Step.WAIT
     if waiting:
-        return Step.WAIT if settings.oracle.kind == "lab" else Step.RUN_JOBS
+        return Step.RUN_JOBS if any(c.assigned_to == "oracle" for c in waiting) else Step.WAIT
     if record.batches and record.last_stop.get("n_batches") != len(record.batches):
         return Step.EVALUATE if has_model else Step.FIT
     if record.last_stop.get("should_pause"):
@@ -100,7 +100,7 @@ class Controller:
             self._campaign,
             self._strategy,
             n=self._batch_size(),
-            assigned_to="lab" if self._campaign.settings.oracle.kind == "lab" else "oracle",
+            assigned_to="lab" if _is_all_lab(self._campaign) else "oracle",
             screen=self._screen,
         )
 
@@ -114,7 +114,7 @@ class Controller:
         self._campaign.append("candidate_approved", {"candidate_ids": ids}, actor="auto")
 
     def _run_jobs(self) -> None:
-        candidates = _open_batch(self._campaign)
+        candidates = [c for c in _open_batch(self._campaign) if c.assigned_to == "oracle"]
         with self._screen.jobs([(c.candidate_id, c.text) for c in candidates]) as show:
             self._jobs.run(candidates, self._attentive(show))
         for candidate in candidates:
@@ -196,7 +196,8 @@ def proposal(
 ) -> dict[str, Any]:
     """The data of a ``batch_proposed`` event. ``is_round``: the controller's own, not one that a person asked for."""
     iteration = len(campaign.record.batches)
-    data = strategy.propose(campaign, iteration=iteration, n=n, progress=progress)
+    is_for_lab = assigned_to == "lab"
+    data = strategy.propose(campaign, iteration=iteration, n=n, is_for_lab=is_for_lab, progress=progress)
     candidates = [
         {"candidate_id": f"c{iteration + 1:03d}-{k}-{entry['formulation_id'][1:7]}", **entry}
         for k, entry in enumerate(data["candidates"], start=1)
@@ -224,6 +225,10 @@ def describe_outcome(campaign: Campaign, candidate: Candidate) -> str:
 
 
 def _open_batch(campaign: Campaign) -> list[Candidate]:
-    """Unsettled candidates of the controller's own batches: those for the oracle, or all of a lab campaign."""
-    is_lab = campaign.settings.oracle.kind == "lab"
-    return [c for c in campaign.record.open_candidates() if is_lab or c.assigned_to == "oracle"]
+    """Unsettled candidates of the controller's own batches: those for oracles, or all where a lab is one of them."""
+    has_lab = campaign.settings.has_lab
+    return [c for c in campaign.record.open_candidates() if has_lab or c.assigned_to == "oracle"]
+
+
+def _is_all_lab(campaign: Campaign) -> bool:
+    return all(oracle.kind == "lab" for oracle in campaign.settings.named_oracles().values())

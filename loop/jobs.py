@@ -89,7 +89,8 @@ class JobRunner:
                 "job_key": job_key,
                 "candidate_id": candidate.candidate_id,
                 "attempt": attempt,
-                "oracle": campaign.settings.oracle.model_dump(mode="json"),
+                "oracle": self._oracle_spec(candidate),
+                "oracle_name": candidate.oracle,
                 "seed": self._seed(candidate),
                 "folder": f"jobs/{job_key}",
             },
@@ -105,7 +106,7 @@ class JobRunner:
         write_job(
             folder,
             job_key=job.job_key,
-            oracle_spec=self._campaign.settings.oracle.model_dump(mode="json"),
+            oracle_spec=self._oracle_spec(candidate),
             formulation=self._campaign.formulation(candidate.candidate_id),
             seed=self._seed(candidate),
             user_species=self._campaign.settings.species,
@@ -188,8 +189,12 @@ class JobRunner:
         self._campaign.append("result_ingested", {"results": entries})
 
     def _job_key(self, candidate: Candidate) -> str:
-        spec = self._campaign.settings.oracle.model_dump(mode="json")
-        return "j" + content_hash([self._campaign.settings.name, candidate.candidate_id, spec])[:15]
+        content = [self._campaign.settings.name, candidate.candidate_id, self._oracle_spec(candidate)]
+        return "j" + content_hash(content)[:15]
+
+    def _oracle_spec(self, candidate: Candidate) -> dict[str, Any]:
+        """Settings of the oracle that answers for a candidate."""
+        return self._campaign.settings.named_oracles()[candidate.oracle].spec()
 
     def _progress_of(self, candidate_id: str) -> tuple[float, str]:
         candidate = self._campaign.record.candidates[candidate_id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.settings import CampaignSettings
+from saltloop.loop.settings import CampaignSettings, OracleSettings
 from saltloop.loop.space import CandidateSpace
 from saltloop.loop.warm_start import load_known
 
@@ -14,7 +14,7 @@ def check_before_start(settings: CampaignSettings) -> list[str]:
     """Notes on the space that a person should read. Nothing has been written when this raises.
 
     Raises:
-        CampaignFileError: the space is empty, or the oracle cannot simulate a species of it.
+        CampaignFileError: the space is empty, or an oracle cannot simulate a species of it or has another source.
         DataError: a data set is not at hand.
         OracleSpecError: the oracle's settings are wrong.
     """
@@ -25,15 +25,21 @@ def check_before_start(settings: CampaignSettings) -> list[str]:
     notes = [f"Space: {space.counts()} formulations on the grid"]
     if unknown := space.unknown_melting_points:
         notes.append(f"Offered although no melting point is known: {', '.join(unknown)}")
-    if settings.oracle.kind != "lab":
-        _check_oracle(settings, species, space)
+    for name, oracle in settings.named_oracles().items():
+        if oracle.kind != "lab":
+            _check_oracle(name, oracle, species, space)
     return notes
 
 
-def _check_oracle(settings: CampaignSettings, species: SpeciesBook, space: CandidateSpace) -> None:
+def _check_oracle(name: str, settings: OracleSettings, species: SpeciesBook, space: CandidateSpace) -> None:
     from saltloop.simulators.oracle import UnsupportedFormulationError, build_oracle
 
-    oracle = build_oracle(settings.oracle.model_dump(mode="json"), species)
+    oracle = build_oracle(settings.spec(), species)
+    if settings.yields not in (None, oracle.source):
+        raise CampaignFileError(
+            f"The oracle '{name}' is said to have the source '{settings.yields}', but its results name "
+            f"'{oracle.source}'. Write 'source: {oracle.source}', or leave it out."
+        )
     salts, solvents = space.salts, space.solvents
     probes = [(salt, solvents[0]) for salt in salts] + [(salts[0], solvent) for solvent in solvents]
     problems = []
@@ -51,6 +57,6 @@ def _check_oracle(settings: CampaignSettings, species: SpeciesBook, space: Candi
     if problems:
         listed = "\n  ".join(dict.fromkeys(problems))
         raise CampaignFileError(
-            f"The oracle '{settings.oracle.kind}' cannot simulate the whole space:\n  {listed}\n"
+            f"The oracle '{name}' ({settings.kind}) cannot simulate the whole space:\n  {listed}\n"
             "Take these species out of 'space', or choose another oracle."
         )

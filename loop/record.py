@@ -31,6 +31,8 @@ class Candidate:
     status: CandidateStatus = "candidate"
     reason: str = ""
     measurement_ids: list[str] = field(default_factory=list)
+    #: Name of the oracle that shall answer; its kind is ``lab`` where ``assigned_to`` is.
+    oracle: str = "oracle"
     #: Settled by no fault of the liquid: its formulation may be proposed again (``CampaignRecord.spent``).
     may_come_again: bool = False
 
@@ -47,6 +49,7 @@ class Job:
     is_retryable: bool = False
     outcome_sha256: str = ""
     wall_s: float = 0.0
+    oracle: str = "oracle"
 
 
 @dataclass(slots=True)
@@ -176,11 +179,12 @@ class CampaignRecord:
             self.candidates[entry["candidate_id"]] = Candidate(
                 candidate_id=entry["candidate_id"],
                 iteration=data["iteration"],
-                assigned_to=data["assigned_to"],
+                assigned_to=entry.get("assigned_to", data["assigned_to"]),
                 formulation=entry["formulation"],
                 formulation_id=entry["formulation_id"],
                 text=entry["text"],
                 why=entry,
+                oracle=entry.get("source", "oracle"),
             )
 
         if replaced := data.get("replaces"):
@@ -199,7 +203,7 @@ class CampaignRecord:
     def _candidates_failed(self, data: dict[str, Any]) -> None:
         for entry in data["failures"]:
             is_final = is_of_liquid(entry["status"], is_retryable=False)
-            self.calls.append(Call(entry["candidate_id"], entry["status"], is_final))
+            self._called(Call(entry["candidate_id"], entry["status"], is_final))
             if entry["candidate_id"] is not None:
                 self._fail(self.candidates[entry["candidate_id"]], entry["status"], entry["reason"], is_final=is_final)
             elif is_final:
@@ -207,7 +211,9 @@ class CampaignRecord:
                 self.infeasible[entry["formulation_id"]] = liquid
 
     def _job_intended(self, data: dict[str, Any]) -> None:
-        self.jobs[data["job_key"]] = Job(data["job_key"], data["candidate_id"], data["attempt"])
+        self.jobs[data["job_key"]] = Job(
+            data["job_key"], data["candidate_id"], data["attempt"], oracle=data.get("oracle_name", "oracle")
+        )
 
     def _job_submitted(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
@@ -223,7 +229,7 @@ class CampaignRecord:
         job = self.jobs[data["job_key"]]
         job.status, job.outcome_sha256, job.wall_s = "finished", data["outcome_sha256"], data["wall_s"]
         self.oracle_s += data["wall_s"]
-        self.calls.append(Call(job.candidate_id, "ok"))
+        self._called(Call(job.candidate_id, "ok"))
 
     def _job_failed(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
@@ -231,7 +237,7 @@ class CampaignRecord:
         job.wall_s = data["wall_s"]
         self.oracle_s += data["wall_s"]
         is_final = not data["will_retry"] and is_of_liquid(data["kind"], is_retryable=job.is_retryable)
-        self.calls.append(Call(job.candidate_id, data["kind"], is_final))
+        self._called(Call(job.candidate_id, data["kind"], is_final))
         if not data["will_retry"]:
             self._fail(self.candidates[job.candidate_id], data["kind"], data["reason"], is_final=is_final)
             self.candidates[job.candidate_id].status = "failed" if job.is_retryable else "abandoned"
@@ -248,7 +254,7 @@ class CampaignRecord:
             )
             if candidate_id is not None:
                 if entry["job_key"] is None and not self.candidates[candidate_id].measurement_ids:
-                    self.calls.append(Call(candidate_id, "ok"))
+                    self._called(Call(candidate_id, "ok"))
                 self.candidates[candidate_id].measurement_ids.append(entry["measurement_id"])
                 self._settle(candidate_id, "completed", "")
 
@@ -315,6 +321,14 @@ class CampaignRecord:
     def _note_infeasible(self, candidate: Candidate, kind: str, reason: str) -> None:
         entry = {"formulation": candidate.formulation, "kind": kind, "reason": reason}
         self.infeasible[candidate.formulation_id] = entry
+
+    def _called(self, call: Call) -> None:
+        """Count an oracle call that came to an end, and what it cost."""
+        self.calls.append(call)
+        if call.candidate_id is not None:
+            oracle = self.candidates[call.candidate_id].oracle
+            named = self.settings.get("oracles") or {"oracle": self.settings.get("oracle", {})}
+            self.money += named.get(oracle, {}).get("cost", {}).get("money", 0.0)
 
     def _settle(self, candidate_id: str, status: CandidateStatus, reason: str) -> None:
         candidate = self.candidates[candidate_id]

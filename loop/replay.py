@@ -93,7 +93,9 @@ def _check_decision(view: Campaign, strategy: Strategy, seq: int, recorded: dict
         return
     if replaced := recorded.get("replaces"):
         view = as_if_rejected(view, replaced["candidate_id"], recorded["fixed"])
-    again = strategy.propose(view, iteration=recorded["iteration"], n=len(recorded["candidates"]))
+    is_for_lab = recorded["assigned_to"] == "lab"
+    n = len(recorded["candidates"])
+    again = strategy.propose(view, iteration=recorded["iteration"], n=n, is_for_lab=is_for_lab)
     for old, new in zip(recorded["candidates"], again["candidates"], strict=True):
         if old["formulation_id"] != new["formulation_id"]:
             verdict.problems.append(

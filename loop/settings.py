@@ -7,22 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings, check_objectives
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.oracle_settings import OracleName, OracleSettings, check_oracles
 from saltloop.loop.space_settings import BRANCHES, Settings, SpaceSettings
 from saltloop.loop.stopping_settings import Budget, StopRule
 from saltloop.surrogates.settings import SurrogateSettings
-
-
-class OracleSettings(BaseModel):
-    """What answers: ``openmm``, ``python`` (a user's own ``factory``), or ``lab`` (results arrive by ``tell``)."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    kind: Literal["openmm", "python", "lab"] = "openmm"
 
 
 class ExecutionSettings(Settings):
@@ -57,6 +50,10 @@ class CampaignSettings(Settings):
     #: What is wanted of a liquid, where it is more than conductivity.
     objectives: tuple[ObjectiveSettings, ...] = ()
     oracle: OracleSettings = OracleSettings()
+    #: Several oracles by name, instead of ``oracle``; which of them answers is part of each decision.
+    oracles: dict[OracleName, OracleSettings] = Field(default_factory=dict)
+    #: What an hour of an oracle is worth, in the unit of the oracles' money.
+    hour_price: float = Field(1.0, gt=0)
     execution: ExecutionSettings = ExecutionSettings()
     feasibility: FeasibilitySettings = FeasibilitySettings()
     budget: Budget = Budget()
@@ -81,6 +78,20 @@ class CampaignSettings(Settings):
     def _kind_suits_objectives(self) -> CampaignSettings:
         check_objectives(self.acquisition, self.objectives)
         return self
+
+    @model_validator(mode="after")
+    def _oracles_can_be_compared(self) -> CampaignSettings:
+        check_oracles(self.oracle, self.oracles, has_objectives=bool(self.objectives))
+        return self
+
+    def named_oracles(self) -> dict[str, OracleSettings]:
+        """Each oracle by its name; a single one is called ``oracle``."""
+        return self.oracles or {"oracle": self.oracle}
+
+    @property
+    def has_lab(self) -> bool:
+        """Whether people answer for some candidates."""
+        return any(oracle.kind == "lab" for oracle in self.named_oracles().values())
 
     def species_book(self) -> SpeciesBook:
         """The built-in species and the campaign's own."""

@@ -41,9 +41,18 @@ class Strategy(Protocol):
         """Repeat a recorded fit from the same rows and seed."""
 
     def propose(
-        self, campaign: Campaign, *, iteration: int, n: int, progress: Progress | None = None
+        self,
+        campaign: Campaign,
+        *,
+        iteration: int,
+        n: int,
+        is_for_lab: bool = False,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
-        """Choose ``n`` formulations; the data of a ``batch_proposed`` event without ids and assignment."""
+        """Choose ``n`` formulations, for the lab alone or whatever oracle is worth its cost.
+
+        Returns the data of a ``batch_proposed`` event without ids.
+        """
 
     def predict(self, campaign: Campaign, formulations: Sequence[Formulation]) -> list[dict[str, Any]]:
         """Mean and standard deviation (mS/cm) after everything the campaign has learned, and what else is known."""
@@ -95,10 +104,18 @@ class SurrogateStrategy:
         return self._fit_on(results, seed=fit["seed"], iteration=fit["iteration"], progress=progress)
 
     def propose(
-        self, campaign: Campaign, *, iteration: int, n: int, progress: Progress | None = None
+        self,
+        campaign: Campaign,
+        *,
+        iteration: int,
+        n: int,
+        is_for_lab: bool = False,
+        progress: Progress | None = None,
     ) -> dict[str, Any]:
         from saltloop.loop.acquisition import choose_batch
+        from saltloop.loop.acquisition_replicates import noise_of_one_more
         from saltloop.loop.feasibility import Feasibility
+        from saltloop.loop.objective_models import objectives_of
         from saltloop.loop.space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
@@ -118,11 +135,15 @@ class SurrogateStrategy:
             space,
             campaign.settings.acquisition,
             n=n,
-            baseline=self._baseline(space, observations),
+            baseline=self._baseline(space, observations, all_own=bool(campaign.settings.objectives)),
             pending=pending,
             known_ids=record.spent() | measured,
             seed=seed,
             feasibility=feasibility,
+            objectives=objectives_of(
+                campaign.settings, model, surrogate.encoder, space, lambda name: self._known_of(campaign, name)
+            ),
+            noise=noise_of_one_more(results, observations),
             progress=progress,
         )
         neighbours = Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
@@ -135,6 +156,8 @@ class SurrogateStrategy:
             ],
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
+            "outlook": decision.outlook,
+            "front": list(decision.front),
             "notes": [*decision.notes, *discrepancy.describe(), *([feasibility.describe()] if feasibility else [])],
             "seed": seed,
             "hashes": {
@@ -227,8 +250,14 @@ class SurrogateStrategy:
     def _as_experiments(self, results: Sequence[Measurement]) -> list[Measurement]:
         return self.discrepancy(results).as_experiments(results)
 
-    def _baseline(self, space: Any, observations: Sequence[Measurement]) -> list[Formulation]:
-        """The best measured formulations made of the space's species at its temperature."""
+    def _known_of(self, campaign: Campaign, quantity: str) -> list[Measurement]:
+        """What the data sets and the campaign hold of a quantity."""
+        sets = (m for name in self._settings.data for m in load_known(name, self._species) if m.quantity == quantity)
+        return [*sets, *campaign.measurements(quantity)]
+
+    def _baseline(self, space: Any, observations: Sequence[Measurement], *, all_own: bool = False) -> list[Formulation]:
+        """The best measured formulations made of the space's species at its temperature; ``all_own``: and all others
+        that the campaign has measured."""
         salts = {salt.name for salt in space.salts}
         solvents = {solvent.name for solvent in space.solvents}
         best: dict[str, tuple[float, Formulation]] = {}
@@ -242,7 +271,8 @@ class SurrogateStrategy:
             ):
                 best[liquid.formulation_id] = (measurement.value, liquid)
         ranked = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].formulation_id))
-        return [liquid for _, liquid in ranked[:N_BASELINE]]
+        own = {m.formulation.formulation_id for m in observations} if all_own else set()
+        return [liquid for k, (_, liquid) in enumerate(ranked) if k < N_BASELINE or liquid.formulation_id in own]
 
     def _weights(self, sha256: str) -> Path:
         return self._models / f"{sha256}.safetensors"
@@ -312,6 +342,9 @@ def _entry(
         "acquisition_value": chosen.acquisition_value,
         "rank": chosen.rank,
         "is_refined": chosen.is_refined,
+        "is_replicate": chosen.is_replicate,
+        "reason": chosen.reason,
+        "objectives": chosen.objectives,
         "nearest_known": neighbours.of(formulation),
         "unfamiliar": list(unfamiliar),
         "probability_feasible": None if feasibility is None else feasibility.probability(row)[0],

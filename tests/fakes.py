@@ -34,7 +34,7 @@ class FakeStrategy:
     def refit(self, campaign, fit, progress=None):
         return self.fit(campaign, iteration=fit["iteration"])
 
-    def propose(self, campaign, *, iteration, n, progress=None):
+    def propose(self, campaign, *, iteration, n, is_for_lab=False, progress=None):
         space = CandidateSpace(campaign.settings.space, campaign.species)
         learned = [(r.measurement_id, r.measurement["value"]) for r in campaign.record.valid_results()]
         seed = campaign.seed(iteration, "acquisition")
