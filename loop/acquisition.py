@@ -33,7 +33,9 @@ class Chosen:
     formulation: Formulation
     mean: float
     standard_deviation: float
+    #: Of a replicate: the rise of the best known value that it is expected to bring.
     acquisition_value: float
+    #: Among all that was looked at; 0 of a replicate.
     rank: int
     is_refined: bool
     is_replicate: bool = False
@@ -159,11 +161,9 @@ def _summaries(
 ) -> tuple[tuple[Chosen, ...], tuple[Chosen, ...]]:
     """Chosen and alternatives with their predictions; what a replicate displaced is the first alternative."""
     worth = list(zip(picks.chosen, picks.values, picks.ranks, strict=True))
-    last = max(picks.ranks)
     displaced = [worth[place] for place in sorted(again)]
-    passed = [(index, value, last + k) for k, (index, value) in enumerate(picks.passed, start=1)]
-    kept = [(again[k].index, 0.0, 0) if k in again else entry for k, entry in enumerate(worth)]
-    listed = [*kept, *[*displaced, *passed][:N_ALTERNATIVES]]
+    kept = [(again[k].index, again[k].gain, 0) if k in again else entry for k, entry in enumerate(worth)]
+    listed = [*kept, *[*displaced, *picks.passed][:N_ALTERNATIVES]]
     X = on.X[[index for index, _, _ in listed]]
     conductivity = next((o for o in on.objectives.items if o.settings.quantity == "conductivity"), None)
     told = [{}] * len(listed) if on.objectives.is_single else on.objectives.describe(X)

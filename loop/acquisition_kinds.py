@@ -24,8 +24,8 @@ class Picks:
     #: Of each chosen one alone, beside what is pending (of ``thompson``: in its draw; of ``uncertainty``: in its turn).
     values: tuple[float, ...]
     ranks: tuple[int, ...]
-    #: The best that were not chosen, with their values.
-    passed: tuple[tuple[int, float], ...]
+    #: The best that were not chosen: position, value, rank.
+    passed: tuple[tuple[int, float, int], ...]
 
 
 def pick(field: Field, n: int, *, n_passed: int, uniform: Sequence[int], improve: Improve | None = None) -> Picks:
@@ -69,13 +69,14 @@ def _by_draws(field: Field, n: int, n_passed: int) -> Picks:
         chosen.append(best)
         worth.append(float(draw[best]))
         ranks.append(order.index(best) + 1)
-    first = [i for i in draws[0].argsort(descending=True, stable=True).tolist() if i not in chosen][:n_passed]
+    first = draws[0].argsort(descending=True, stable=True).tolist()
+    passed = [(i, rank) for rank, i in enumerate(first, start=1) if i not in chosen][:n_passed]
     start = field.candidates.start
     return Picks(
         tuple(start + i for i in chosen),
         tuple(worth),
         tuple(ranks),
-        tuple((start + i, float(draws[0][i])) for i in first),
+        tuple((start + i, float(draws[0][i]), rank) for i, rank in passed),
     )
 
 
@@ -119,10 +120,10 @@ def _weighed(worth: Tensor, field: Field) -> Tensor:
 def _ranked(field: Field, chosen: Sequence[int], alone: Tensor, n_passed: int) -> Picks:
     start = field.candidates.start
     order = [start + i for i in alone.argsort(descending=True, stable=True).tolist()]
-    passed = [one for one in order if one not in chosen][:n_passed]
+    passed = [(one, rank) for rank, one in enumerate(order, start=1) if one not in chosen][:n_passed]
     return Picks(
         tuple(chosen),
         tuple(float(alone[one - start]) for one in chosen),
         tuple(order.index(one) + 1 for one in chosen),
-        tuple((one, float(alone[one - start])) for one in passed),
+        tuple((one, float(alone[one - start]), rank) for one, rank in passed),
     )

@@ -19,9 +19,10 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.exceptions.warnings import OptimizationWarning
 from botorch.optim import optimize_acqf
 from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.species import Species
 from saltloop.loop.acquisition_functions import values
 from saltloop.loop.acquisition_shortlist import Pool
-from saltloop.loop.space_settings import Grid, SpaceSettings
+from saltloop.loop.space_settings import Grid, ShareBounds, SpaceSettings
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Space(Pool, Protocol):
     """A pool that has something between its steps."""
 
     settings: SpaceSettings
+
+    @property
+    def bounds_of_solvent(self) -> dict[Species, ShareBounds]:
+        """Bounds of each solvent's share, in the space's basis."""
 
 
 def climb(
@@ -82,7 +87,7 @@ def _by_moves(
 def _by_gradient(
     acquisition: AcquisitionFunction, encoder: FormulationEncoder, space: Space, at: Formulation
 ) -> Sequence[Formulation]:
-    region = Region.around(space.settings, encoder, at)
+    region = Region.around(space, encoder, at)
     if region is None:
         return []
     x0 = encoder.encode([at])
@@ -119,12 +124,15 @@ class Region:
     inequalities: list[Linear]
 
     @classmethod
-    def around(cls, settings: SpaceSettings, encoder: FormulationEncoder, at: Formulation) -> Region | None:
+    def around(cls, space: Space, encoder: FormulationEncoder, at: Formulation) -> Region | None:
         """The region of a formulation; None where nothing may move."""
-        row = encoder.encode([at])[0]
+        settings, row = space.settings, encoder.encode([at])[0]
         bounds = torch.stack([row, row])
         column = {name: index for index, name in enumerate(encoder.columns)}
-        solvents, salts = [column[name] for name in at.mole_fractions], [column[name] for name in at.molality]
+        solvents, salts = (
+            [column[solvent.name] for solvent, _ in at.solvent_shares(settings.basis)],
+            [column[name] for name in at.molality],
+        )
         equalities: list[Linear] = []
         inequalities: list[Linear] = []
         moving: list[int] = []
@@ -132,7 +140,7 @@ class Region:
             moving += solvents
             bounds[:, solvents] = torch.tensor([[0.0], [1.0]], dtype=torch.double)
             equalities.append((torch.tensor(solvents), torch.ones(len(solvents), dtype=torch.double), 1.0))
-            inequalities += _share_bounds(settings, at, solvents)
+            inequalities += _share_bounds(space, at, solvents)
         if isinstance(settings.concentration, Grid) and salts:
             moving += salts
             _concentration_bounds(settings, settings.concentration, at, salts, bounds, inequalities)
@@ -146,16 +154,16 @@ class Region:
         return cls(bounds, fixed, equalities, inequalities)
 
 
-def _share_bounds(settings: SpaceSettings, at: Formulation, solvents: Sequence[int]) -> list[Linear]:
+def _share_bounds(space: Space, at: Formulation, solvents: Sequence[int]) -> list[Linear]:
     """``low <= c_i x_i / sum(c x) <= high`` with mole fractions x; c: mass (or volume) of a mole, up to a factor."""
-    shares = {solvent.name: share for solvent, share in at.solvent_shares(settings.basis)}
-    names = list(at.mole_fractions)
-    c = torch.tensor([shares[name] / at.mole_fractions[name] for name in names], dtype=torch.double)
+    shares = dict(at.solvent_shares(space.settings.basis))
+    present = [(solvent, at.mole_fractions[solvent.name]) for solvent in shares]
+    c = torch.tensor([shares[solvent] / moles for solvent, moles in present], dtype=torch.double)
     c = c / c.mean()
     found: list[Linear] = []
-    for index, name in enumerate(names):
-        limits = settings.bounds_of(name)
-        own = torch.zeros(len(names), dtype=torch.double)
+    for index, (solvent, _) in enumerate(present):
+        limits = space.bounds_of_solvent[solvent]
+        own = torch.zeros(len(present), dtype=torch.double)
         own[index] = c[index]
         found.append((torch.tensor(solvents), own - limits.min * c, 0.0))
         if limits.max < 1:

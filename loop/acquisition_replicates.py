@@ -17,12 +17,14 @@ At most half of a batch are replicates (one of a batch of one), each of another 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 import torch
 from botorch.utils.sampling import draw_sobol_normal_samples
+from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.acquisition_field import Field
 from saltloop.loop.acquisition_kinds import conditioned
 from torch import Tensor
@@ -37,6 +39,7 @@ class Replicate:
 
     index: int
     replaces: int
+    gain: float
     reason: str
 
 
@@ -66,10 +69,32 @@ def replicates(field: Field, chosen: Sequence[int], noise: Mapping[str, float], 
             break
         best = max(gains, key=lambda i: gains[i])
         reason = _reason(field, mean, covariance, (incumbent, rival), best, (gap, deviation), (gains[best], new))
-        found.append(Replicate(best, place, reason))
+        found.append(Replicate(best, place, gains[best], reason))
         busy.add(field.formulations[best].formulation_id)
         covariance = conditioned(covariance, best, own[best] ** 2)
     return found
+
+
+def noise_of_one_more(results: Sequence[Measurement], equivalents: Sequence[Measurement]) -> dict[str, float]:
+    """Standard deviation (mS/cm) that one more measurement of each measured formulation would have, by id.
+
+    Args:
+        results: as they arrived.
+        equivalents: the same as if experiments had given them, in the same order. What their uncertainty holds beyond
+            the result's own is the source's bias, which a replicate shares and does not reduce.
+    """
+    pairs: dict[str, list[tuple[Measurement, Measurement]]] = defaultdict(list)
+    for raw, equivalent in zip(results, equivalents, strict=True):
+        pairs[raw.formulation.formulation_id].append((raw, equivalent))
+    noise = {}
+    for formulation_id, both in pairs.items():
+        k = len(both)
+        total = fmean(equivalent.standard_uncertainty**2 for _, equivalent in both)
+        own = fmean((raw.standard_uncertainty / raw.value * equivalent.value) ** 2 for raw, equivalent in both)
+        bias = max(total - own, 0.0) / k
+        known, then = bias + own / k, bias + own / (k + 1)
+        noise[formulation_id] = (1 / then - 1 / known) ** -0.5
+    return noise
 
 
 def _closest(mean: Tensor, covariance: Tensor, measured: Sequence[int]) -> tuple[int, int, float, float]:

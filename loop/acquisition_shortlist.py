@@ -9,7 +9,11 @@ draws from the posterior then put their own best on the list.
 from __future__ import annotations
 
 import itertools
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,6 +36,8 @@ WIDTHS = (0.0, 1.0, 2.0, 4.0)
 DOUBT = 2.0
 #: Share of the shortlist that joint draws may fill, and how many draws are made for each place.
 DRAWN_SHARE, DRAWS_A_PLACE = 0.25, 4
+#: Chunks of the pool that are predicted side by side.
+MOST_THREADS = 4
 #: A listed pool up to this size is kept whole.
 LARGEST_WHOLE = 2048
 #: A liquid that breaks a limit beyond doubt ranks this much lower, in units of the spread.
@@ -93,17 +99,17 @@ def screen(
     uniform = _Ranking(n, n, candidates)
     generator = np.random.default_rng(seed)
     n_screened = 0
-    for chunk in pool.stream(encoder):
-        if is_whole:
+    chunks = pool.stream(encoder)
+    told = ((chunk, None) for chunk in chunks) if is_whole else _told(chunks, objectives, feasibility)
+    for chunk, prediction in told:
+        if prediction is None:
             whole.offer(chunk, np.zeros(len(chunk)))
         else:
-            rows = torch.from_numpy(chunk)
-            mean, std = objectives.predict(rows)
+            mean, std, log_p = prediction
             if not rankings:
                 spread = mean.std(0, correction=0) + std.mean(0)
                 scores = _scores(objectives, spread.clamp_min(1e-9))
                 rankings = [(s, _Ranking(settings.shortlist, settings.per_family, candidates)) for s in scores]
-            log_p = feasibility.log_probability(rows) if feasibility is not None else torch.zeros(len(rows))
             for score, ranking in rankings:
                 ranking.offer(chunk, score(mean, std, log_p).numpy())
         if settings.kind == "uniform":
@@ -121,6 +127,45 @@ def screen(
         n_screened,
         tuple(dict.fromkeys(place[one.formulation_id] for one in drawn)),
     )
+
+
+def _told(
+    chunks: Iterator[np.ndarray], objectives: Objectives, feasibility: Feasibility | None
+) -> Iterator[tuple[np.ndarray, tuple[Tensor, Tensor, Tensor]]]:
+    """Each chunk with its predictions (each n x m) and log feasibility (n), in order; worked out ahead in threads."""
+
+    def tell(chunk: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        rows = torch.from_numpy(chunk)
+        with torch.no_grad():
+            log_p = torch.zeros(len(rows)) if feasibility is None else feasibility.log_probability(rows)
+        return (*objectives.predict(rows), log_p)
+
+    first = next(chunks, None)
+    if first is None:
+        return
+    # The first by itself: it fills what the models keep for later.
+    yield first, tell(first)
+    n_workers = min(MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    with one_torch_thread(), ThreadPoolExecutor(n_workers) as executor:
+        ahead: deque[tuple[np.ndarray, Future[tuple[Tensor, Tensor, Tensor]]]] = deque()
+        for chunk in chunks:
+            ahead.append((chunk, executor.submit(tell, chunk)))
+            if len(ahead) > n_workers:
+                done, prediction = ahead.popleft()
+                yield done, prediction.result()
+        for done, prediction in ahead:
+            yield done, prediction.result()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """One thread for each operation: chunks are worked on side by side instead."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, pstdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,11 +17,16 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import CANONICAL_UNITS
 from saltloop.loop.acquisition_settings import ObjectiveSettings
 from saltloop.loop.errors import CampaignError
+from saltloop.loop.objective_columns import column_values
 from saltloop.loop.objectives import Objective, Objectives, Scale
 from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES, descriptor_table
 from saltloop.surrogates.encoding import ABSENT, FormulationEncoder
 from saltloop.surrogates.quantum import QUANTUM_NAMES, quantum_descriptors
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from saltloop.loop.settings import CampaignSettings
+    from saltloop.loop.space import CandidateSpace
 
 #: Quantities that vary by factors: modelled as logarithms.
 LOG_QUANTITIES = frozenset({"viscosity", "diffusion_coefficient"})
@@ -93,6 +98,24 @@ def build_objectives(
             items.append(objective)
             notes += [note] if note else []
     return Objectives(tuple(items), tuple(notes))
+
+
+def objectives_of(
+    settings: CampaignSettings,
+    conductivity: Any,
+    encoder: FormulationEncoder,
+    space: CandidateSpace,
+    measurements: Callable[[str], Sequence[Measurement]],
+) -> Objectives:
+    """The objectives of a campaign; ``measurements``: what is known of a quantity."""
+    return build_objectives(
+        settings.objectives,
+        conductivity,
+        encoder,
+        measurements={one.name: measurements(one.name) for one in settings.objectives if one.quantity is not None},
+        column=lambda name: column_values(space, encoder, name),
+        offered=[solvent.name for solvent in space.solvents],
+    )
 
 
 def _measured(
