@@ -72,29 +72,33 @@ def the_pool(half: str) -> Pool:
 
     shared = Path(os.environ.get("SALTLOOP_SHARED", "../shared"))
     pool = isothermal_pool(load_calisol(shared / "data" / "calisol23.csv", clean=False).measurements)
-    if half == "all":
-        return pool
+    return pool if half == "all" else half_of(pool, half)
+
+
+def half_of(pool: Pool, half: str) -> Pool:
+    """The liquids whose formulation id has an even, or an odd, SHA-256."""
     parities = [int(hashlib.sha256(f.formulation_id.encode()).hexdigest(), 16) % 2 for f in pool.formulations]
     return pool.select([i for i, parity in enumerate(parities) if parity == (half == "odd")])
 
 
 def table(pool: Pool, start: Any, folders: dict[str, Path], n_queries: int) -> str:
     """Markdown: one row a method that has finished seeds."""
+    mark = min(100, n_queries)
     lines = [
-        f"**{start} start** ({len(pool)} liquids)\n",
-        "| method | acceleration | enhancement at 100 | recall of top 1 % at 50 / 100 | recall of top 5 % at 100 "
-        "| seeds arrived |",
-        "|---|---|---|---|---|---|",
+        f"**{start.capitalize()} start** ({len(pool)} liquids, {n_queries} queries)\n",
+        f"| method | acceleration | queries, median | recall of top 1 % at {mark} | recall of top 5 % at {mark} "
+        f"| enhancement at {mark} | arrived |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, folder in folders.items():
         traces = read_finished(folder, n_queries)
         if not traces:
             continue
         found = summarise(pool, traces, start=start, batch_size=BATCH_SIZE)
-        at = found.at_queries
+        at = found.at_queries[mark]
         lines.append(
-            f"| {name} | {found.acceleration} | {at[100].enhancement} | {at[50].recall_1.value:.2f} / "
-            f"{at[100].recall_1} | {at[100].recall_5} | {found.n_arrived} of {found.n_seeds} |"
+            f"| {name} | {found.acceleration} | {found.queries} | {at.recall_1} | {at.recall_5} | {at.enhancement} "
+            f"| {found.n_arrived} of {found.n_seeds} |"
         )
     return "\n".join(lines) + "\n"
 
