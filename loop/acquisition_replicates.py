@@ -63,7 +63,7 @@ def replicates(field: Field, chosen: Sequence[int], noise: Mapping[str, float], 
         incumbent, rival, gap, deviation = _closest(mean, covariance, measured)
         if gap >= DISTINCT * deviation:
             break
-        new = _gain(mean, covariance, [*measured, chosen[place]], chosen[place], usual)
+        new = _gain(mean, covariance, measured, chosen[place], usual)
         gains = {i: _gain(mean, covariance, measured, i, own[i]) for i in (incumbent, rival) if i in free}
         if not gains or max(gains.values()) <= new:
             break
@@ -109,15 +109,16 @@ def _closest(mean: Tensor, covariance: Tensor, measured: Sequence[int]) -> tuple
     return (incumbent, rival, *apart(rival))
 
 
-def _gain(mean: Tensor, covariance: Tensor, among: Sequence[int], at: int, noise: float) -> float:
-    """Expected rise of the best mean ``among`` formulations when ``at`` is measured with some noise (mS/cm)."""
+def _gain(mean: Tensor, covariance: Tensor, measured: Sequence[int], at: int, noise: float) -> float:
+    """Expected rise of the best mean among the measured, ``at`` among them then, when ``at`` is measured (mS/cm)."""
     variance = float(covariance[at, at]) + noise**2
     if variance <= 1e-12:
-        return 0.0
-    shift = covariance[list(among), at] / math.sqrt(variance)
+        return max(0.0, float(mean[at] - mean[list(measured)].max()))
+    then = list(dict.fromkeys([*measured, at]))
+    shift = covariance[then, at] / math.sqrt(variance)
     outcomes = draw_sobol_normal_samples(d=1, n=N_OUTCOMES, seed=0, dtype=torch.double)
-    after = (mean[list(among)] + outcomes * shift).amax(-1).mean()
-    return max(0.0, float(after - mean[list(among)].max()))
+    after = (mean[then] + outcomes * shift).amax(-1).mean()
+    return max(0.0, float(after - mean[list(measured)].max()))
 
 
 def _reason(
