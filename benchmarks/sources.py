@@ -30,14 +30,13 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.backtest_pool import Pool, isothermal_pool
 from saltloop.loop.discrepancy import Discrepancy
-from saltloop.loop.sources import Option, Prospect, choose_sources
+from saltloop.loop.sources import PROSPECTS_PER_PICK, Option, Prospect, choose_sources
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BIAS, NOISE, SIMULATION_COST = math.log(1.26), 0.15, 0.1
 EXPERIMENT_NOISE = 0.03
 N_START, BATCH, EXPERIMENTS = 20, 4, 60
 COST_LIMIT = 120.0
-N_PROSPECTS = 4
 OPTIONS = (Option("experiment", "experiment", 1.0), Option("simulation", "simulation", SIMULATION_COST))
 
 
@@ -182,7 +181,7 @@ def campaign(world: World, *, has_simulation: bool, goal: float | None) -> list[
         values = np.log([m.value for m in rows])
         gp.fit(told.positions, values, np.array([m.standard_uncertainty / m.value for m in rows]))
         known = set(told.positions)
-        picks = greedy(gp, math.log(best), known, N_PROSPECTS if has_simulation else BATCH)
+        picks = greedy(gp, math.log(best), known, PROSPECTS_PER_PICK * BATCH if has_simulation else BATCH)
         if has_simulation:
             asks = with_sources(world, gp, told, picks, discrepancy, best)
         else:

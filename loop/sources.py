@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A result with less effective noise than this (in ln k) needs no confirmation.
 CONFIRMING_NOISE = 0.06
+#: The acquisition offers this many times the batch's size, so that a cheap source has liquids to explore.
+PROSPECTS_PER_PICK = 4
 #: Most calls that a calibration is planned for at once.
 LONGEST_CALIBRATION = 8
 
@@ -95,7 +97,9 @@ def choose_sources(
     noises = {option.name: discrepancy.effective_noise(option.source, liquids) for option in options}
     ranked = _ranked(prospects, options, noises, best)
     calibrations = _calibrations(prospects, options, discrepancy, noises, ranked, n=n, best=best, measured=measured)
-    return [*calibrations, *ranked][:n]
+    called = {one.prospect.formulation.formulation_id for one in calibrations}
+    others = [one for one in ranked if one.prospect.formulation.formulation_id not in called]
+    return [*calibrations, *others][:n]
 
 
 def _ranked(

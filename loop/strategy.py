@@ -15,6 +15,7 @@ from saltloop.loop.events import content_hash
 from saltloop.loop.warm_start import CAMPAIGN_PREFIX, is_simulation, load_known
 
 if TYPE_CHECKING:
+    from saltloop.loop.acquisition import Chosen
     from saltloop.loop.discrepancy import Discrepancy
     from saltloop.loop.feasibility import Feasibility
     from saltloop.surrogates.encoding import FormulationEncoder
@@ -26,6 +27,7 @@ Progress = Callable[[int, int], None]
 SAME_TEMPERATURE_K = 2.0
 N_BASELINE = 20
 N_NEAREST = 3
+N_ALTERNATIVES = 5
 
 
 class Strategy(Protocol):
@@ -116,6 +118,7 @@ class SurrogateStrategy:
         from saltloop.loop.acquisition_replicates import noise_of_one_more
         from saltloop.loop.feasibility import Feasibility
         from saltloop.loop.objective_models import objectives_of
+        from saltloop.loop.sources_campaign import assign_sources, describe_prices, n_prospects
         from saltloop.loop.space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
@@ -129,13 +132,14 @@ class SurrogateStrategy:
         feasibility = Feasibility.learn(campaign, surrogate.encoder)
         measured = frozenset(m.formulation.formulation_id for m in (*observations, *self.known_measurements()))
         seed = campaign.seed(iteration, "acquisition")
+        baseline = self._baseline(space, observations, all_own=bool(campaign.settings.objectives))
         decision = choose_batch(
             model,
             surrogate.encoder,
             space,
             campaign.settings.acquisition,
-            n=n,
-            baseline=self._baseline(space, observations, all_own=bool(campaign.settings.objectives)),
+            n=n_prospects(campaign, n, is_for_lab=is_for_lab),
+            baseline=baseline,
             pending=pending,
             known_ids=record.spent() | measured,
             seed=seed,
@@ -146,19 +150,38 @@ class SurrogateStrategy:
             noise=noise_of_one_more(results, observations),
             progress=progress,
         )
-        neighbours = Neighbours(surrogate.encoder, (*self.known_measurements(), *results))
+        known = (*self.known_measurements(), *results)
+        batch, passed = assign_sources(
+            campaign,
+            decision,
+            model,
+            surrogate.encoder,
+            discrepancy,
+            n=n,
+            known=known,
+            baseline=baseline,
+            is_for_lab=is_for_lab,
+        )
+        neighbours = Neighbours(surrogate.encoder, known)
         fit = record.fits[-1]
+
+        def entry(one: Chosen) -> dict[str, Any]:
+            return _entry(one, neighbours, model, surrogate.encoder, feasibility)
+
         return {
             "acquisition": campaign.settings.acquisition.model_dump(mode="json"),
-            "candidates": [_entry(one, neighbours, model, surrogate.encoder, feasibility) for one in decision.chosen],
-            "alternatives": [
-                _entry(one, neighbours, model, surrogate.encoder, feasibility) for one in decision.alternatives
-            ],
+            "candidates": [{**entry(one), **source} for one, source in batch],
+            "alternatives": [entry(one) for one in (*passed, *decision.alternatives)[:N_ALTERNATIVES]],
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
             "outlook": decision.outlook,
             "front": list(decision.front),
-            "notes": [*decision.notes, *discrepancy.describe(), *([feasibility.describe()] if feasibility else [])],
+            "notes": [
+                *decision.notes,
+                *discrepancy.describe(),
+                *describe_prices(campaign),
+                *([feasibility.describe()] if feasibility else []),
+            ],
             "seed": seed,
             "hashes": {
                 "training_set": _rows_hash((*self.known_measurements(), *results)),
