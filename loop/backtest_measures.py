@@ -28,7 +28,8 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ({self.low:.3g}–{self.high:.3g})"
+        value, low, high = ("∞" if math.isinf(one) else f"{one:.3g}" for one in (self.value, self.low, self.high))
+        return f"{value} ({low}–{high})"
 
 
 def n_needed(n_top: int, part: float = PART) -> int:

@@ -85,6 +85,7 @@ def test_an_interval_is_the_same_each_time_and_may_be_infinite():
     values = [10.0, 20.0, 30.0, math.inf]
     assert estimate(values, np.median) == estimate(values, np.median)
     assert estimate(values, np.median).high == math.inf
+    assert str(estimate(values, np.median)) == "25 (10–∞)"
 
 
 @pytest.fixture
