@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,16 +80,17 @@ def run_seed(plan: Plan, seed: int, file: Path, after_round: Callable[[], None] 
             after_round()
 
     so_far = _read(file, seed) if file.exists() else None
-    replay(
-        plan.pool,
-        plan.strategy,
-        start=start_points(plan.pool, plan.start, plan.n_start, seed),
-        batch_size=plan.batch_size,
-        n_queries=plan.n_queries,
-        seed=seed,
-        so_far=so_far,
-        after_round=keep,
-    )
+    with _one_thread():
+        replay(
+            plan.pool,
+            plan.strategy,
+            start=start_points(plan.pool, plan.start, plan.n_start, seed),
+            batch_size=plan.batch_size,
+            n_queries=plan.n_queries,
+            seed=seed,
+            so_far=so_far,
+            after_round=keep,
+        )
 
 
 def claim_folder(plan: Plan, folder: Path, about: dict[str, Any]) -> None:
@@ -118,7 +120,7 @@ def _in_processes(plan: Plan, files: dict[int, Path], workers: int, tell: Callab
     pool = WorkerProcesses(workers)
     futures: dict[int, Future[None]] = {}
     try:
-        futures = {seed: pool.submit(_run_alone, plan, seed, file) for seed, file in files.items()}
+        futures = {seed: pool.submit(run_seed, plan, seed, file) for seed, file in files.items()}
         while not all(future.done() for future in futures.values()):
             time.sleep(POLL_S)
             tell()
@@ -130,12 +132,17 @@ def _in_processes(plan: Plan, files: dict[int, Path], workers: int, tell: Callab
     tell()
 
 
-def _run_alone(plan: Plan, seed: int, file: Path) -> None:
-    """One seed in a process of its own, on one thread: several processes with several threads each wait for another."""
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Last digits depend on the number of threads, and processes with several threads each wait for one another."""
     import torch
 
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
-    run_seed(plan, seed, file)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _write(file: Path, trace: Trace) -> None:
