@@ -11,6 +11,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
 from saltloop.loop.record import Candidate
 from saltloop.loop.settings import changed_settings
+from saltloop.loop.sources_worth import source_worth, worth_lines
 from saltloop.loop.steering_queue import waiting_requests
 from saltloop.loop.stopping import describe_rules
 
@@ -45,6 +46,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
             }
             for c in record.open_candidates()
         ],
+        "sources": source_worth(campaign),
         "messages": campaign.messages,
     }
 
@@ -75,6 +77,7 @@ def status_text(campaign: Campaign) -> str:
         + ")"
         for c in now["open"]
     ]
+    lines += [f"  source      {line}" for line in worth_lines(campaign)]
     if now["requests_waiting"]:
         lines.append(
             f"  requests    {now['requests_waiting']} of people wait for the next 'saltloop run' to take them in"
@@ -109,8 +112,11 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         f"{candidate.candidate_id}  {candidate.text}",
         f"  formulation   {candidate.formulation_id}",
         f"  status        {candidate.status}" + (f": {candidate.reason}" if candidate.reason else ""),
-        f"  chosen        in batch {candidate.iteration + 1}, rank {why['rank']} of the shortlist, log expected "
-        f"improvement {why['acquisition_value']:.3f}" + (", refined between the grid's steps" * why["is_refined"]),
+        f"  chosen        in batch {candidate.iteration + 1}, "
+        + (f"rank {why['rank']} of the shortlist, " * bool(why["rank"]))
+        + f"log expected improvement {why['acquisition_value']:.3f}"
+        + (", refined between the grid's steps" * why["is_refined"]),
+        *(f"  source        {reason}" for reason in [why.get("why_source")] if reason),
         f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
         *(f"  unfamiliar    {reason}" for reason in why.get("unfamiliar", ())),
         *(
@@ -151,6 +157,8 @@ def summary(campaign: Campaign) -> str:
                 f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; "
                 f"nearest known: {near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
             )
+            if reason := entry.get("why_source"):
+                lines.append(f"    source     {reason}")
             results = [campaign.record.results[m].measurement for m in candidate.measurement_ids]
             found = [_measured(m) for m in results if m["quantity"] == "conductivity"]
             lines.append(f"    found      {'; '.join(found) or f'{candidate.status}: {candidate.reason}'}")
@@ -160,6 +168,7 @@ def summary(campaign: Campaign) -> str:
                     f"{_pm(then['mean'], then['standard_deviation'])}"
                 )
         lines += [f"    note       {note}" for note in batch["notes"]]
+    lines += [f"Source {line}" for line in worth_lines(campaign)]
     if campaign.record.last_stop.get("should_stop"):
         lines.append("Stopped: " + "; ".join(campaign.record.last_stop["reasons"]))
     return "\n".join(lines)
@@ -167,14 +176,14 @@ def summary(campaign: Campaign) -> str:
 
 def advice(campaign: Campaign, file: Path) -> str:
     """Where everything lies, how far to trust it, and how to go on."""
-    oracle = campaign.settings.oracle.model_dump()
+    oracles = [oracle.model_dump() for oracle in campaign.settings.named_oracles().values()]
     lines = [
         f"Picture: {campaign.folder / 'outcome.png'}; jobs with their logs and plots: {campaign.folder / 'jobs'}",
         f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID",
         f"Check the record and replay the decisions: saltloop verify {file}",
         f"Go on: saltloop budget {file} --rounds N (or edit {file}), then 'saltloop run {file}' again.",
     ]
-    if oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo":
+    if any(oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo" for oracle in oracles):
         lines.append(
             "Mind: the 'demo' protocol is 100 picoseconds of a few ion pairs. Its error bars are wide and its "
             "values are not for publication; use 'standard' or 'production' for that (docs/md.md)."
@@ -234,6 +243,7 @@ def tell(event: Event) -> str:
                 f"\n{'':42}{c['candidate_id']}  {c['text']}  predicted "
                 f"{_pm(c['predicted']['mean'], c['predicted']['standard_deviation'])}, "
                 f"acquisition {c['acquisition_value']:.3f}, rank {c['rank']}"
+                + (f", {c['why_source']}" if "why_source" in c else "")
                 for c in data["candidates"]
             )
             passed = data["alternatives"][0] if data["alternatives"] else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -175,6 +176,7 @@ class SurrogateStrategy:
             "n_screened": decision.n_screened,
             "n_baseline": decision.n_baseline,
             "outlook": decision.outlook,
+            "sources": [dataclasses.asdict(summary) for summary in discrepancy.summaries()],
             "front": list(decision.front),
             "notes": [
                 *decision.notes,
