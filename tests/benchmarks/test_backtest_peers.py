@@ -1,6 +1,7 @@
 """Peers of the backtest choose new liquids, as many as they are asked for, and the same ones each time."""
 
 import backtest
+import backtest_features
 import backtest_peers
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_so_do_the_packages_of_others_where_they_are_installed(pool, name, packa
 
 
 def test_features_are_shares_and_molality_without_constant_columns(pool):
-    X, names = backtest_peers.features(pool.formulations)
+    X, names = backtest_features.features(pool.formulations)
     assert names == ["LiPF6", "LiBF4", "EC", "DMC", "molality"]
     assert X[0, :2].tolist() == [1.0, 0.0]
     assert X[0, 2:4].sum() == pytest.approx(1.0)
@@ -54,7 +55,7 @@ def test_features_are_shares_and_molality_without_constant_columns(pool):
 
 def test_liquids_with_the_same_features_are_picked_one_after_the_other():
     rows = np.array([[0.0], [1.0], [1.0], [2.0]])
-    assert backtest_peers.positions(np.array([[1.0], [1.0]]), rows, np.array([1, 2, 3])) == [1, 2]
+    assert backtest_features.positions(np.array([[1.0], [1.0]]), rows, np.array([1, 2, 3])) == [1, 2]
 
 
 def test_the_halves_make_up_the_pool(pool):
