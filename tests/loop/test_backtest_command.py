@@ -59,7 +59,7 @@ def test_random_search_on_ones_own_data(run, data, tmp_path):
         1,
     )
     assert found.exit_code == 0, found.output
-    assert "24 liquids; the top 1 % are 1" in found.output
+    assert "24 liquids. Top 1 %: 1, from" in found.output
     assert "of 3 seeds arrived" in found.output
     assert (tmp_path / "out" / "traces.parquet").exists()
     assert (tmp_path / "out" / "backtest.png").stat().st_size > 10_000
