@@ -9,6 +9,7 @@ import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.logei import qLogNoisyExpectedImprovement
 from botorch.acquisition.monte_carlo import qUpperConfidenceBound
+from botorch.acquisition.multi_objective import logei
 from botorch.acquisition.multi_objective.logei import (
     qLogExpectedHypervolumeImprovement,
     qLogNoisyExpectedHypervolumeImprovement,
@@ -115,6 +116,7 @@ def _hypervolume(
     pending: Tensor | None,
     sampler: Any,
 ) -> AcquisitionFunction:
+    _without_compiler()
     of_draws, signs = objectives.of_draws(model), objectives.signs
 
     def more_is_better(Y: Tensor, X: Tensor | None = None) -> Tensor:
@@ -158,6 +160,12 @@ def _hypervolume(
         constraints=limits or None,
         X_pending=pending,
     )
+
+
+def _without_compiler() -> None:
+    """Keep BoTorch from compiling C++ when a hypervolume is first asked for: it takes most of a minute, and where there
+    is no compiler the last digits would be others."""
+    logei._load_attempted = True
 
 
 def _one_quantity(objectives: Objectives, model: Model) -> GenericMCObjective | None:

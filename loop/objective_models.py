@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from botorch.exceptions.warnings import InputDataWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.deterministic import GenericDeterministicModel
@@ -156,13 +158,16 @@ def _process(
     else:
         X = torch.zeros(1, encoder.dim, dtype=torch.double)
         Y, variance = torch.zeros(1, dtype=torch.double), torch.full((1,), NOTHING_KNOWN, dtype=torch.double)
-    return SingleTaskGP(
-        X,
-        Y.unsqueeze(-1),
-        variance.clamp_min(1e-6).unsqueeze(-1),
-        outcome_transform=None,
-        input_transform=MixtureFeatures(encoder),
-    )
+    with warnings.catch_warnings():
+        # The features are scaled once and for all, not to the rows at hand.
+        warnings.simplefilter("ignore", InputDataWarning)
+        return SingleTaskGP(
+            X,
+            Y.unsqueeze(-1),
+            variance.clamp_min(1e-6).unsqueeze(-1),
+            outcome_transform=None,
+            input_transform=MixtureFeatures(encoder),
+        )
 
 
 def _oxidation(encoder: FormulationEncoder, offered: Sequence[str]) -> Callable[[Tensor], Tensor]:
@@ -186,7 +191,7 @@ def _oxidation(encoder: FormulationEncoder, offered: Sequence[str]) -> Callable[
 def _column_model(values: ColumnValues) -> Callable[[Tensor], Tensor]:
     def of(X: Tensor) -> Tensor:
         rows = X.detach().reshape(-1, X.shape[-1]).numpy()
-        return torch.as_tensor(values(rows), dtype=torch.double).reshape(X.shape[:-1])
+        return torch.tensor(np.array(values(rows), dtype=float)).reshape(X.shape[:-1])
 
     return of
 
