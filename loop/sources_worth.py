@@ -17,8 +17,8 @@ def source_worth(campaign: Campaign) -> list[dict[str, Any]]:
     ``hours`` is the wall time of jobs, or what the file states for a call of a lab; ``spent`` adds hours at
     ``hour_price`` and money. ``raised_best_mS_cm`` is by how much its results raised the best predicted mean of a
     measured or simulated liquid, ``lowered_uncertainty`` the mean share of the standard deviation of a liquid's
-    prediction that its answer took away. ``bias`` to ``stated_std`` (in ln k, experiment against source) and
-    ``n_liquids`` are those of the last decision; None for a source that is experiment or has not answered before it.
+    prediction that its answer took away (calibrations aside). ``bias`` to ``stated_std`` (in ln k, experiment against
+    source) and ``n_liquids`` are those of the last decision; None for experiment, or without an answer before it.
     """
     record, settings = campaign.record, campaign.settings
     of = {c.candidate_id: _oracle_of(campaign, c) for c in record.candidates.values()}
@@ -111,7 +111,7 @@ def _brought(campaign: Campaign, of: dict[str, str]) -> tuple[dict[str, float], 
             continue
         name = of[candidate.candidate_id]
         before = candidate.why["predicted"]["standard_deviation"]
-        if before > 0:
+        if before > 0 and candidate.why.get("purpose") != "calibrate":
             lowered[name].append(1 - after["standard_deviation"] / before)
         if best is not None:
             raised[name] += max(0.0, after["mean"] - best)

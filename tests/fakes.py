@@ -81,10 +81,11 @@ class ToyOracle:
     ``fail_once`` makes the first attempt of each job fail in a way that may be tried again."""
 
     name = "toy"
-    source = "openmm"
 
-    def __init__(self, fail_above: float = 99.0, fail_once: bool = False, negative: bool = False) -> None:
-        self.fail_above, self.fail_once, self.negative = fail_above, fail_once, negative
+    def __init__(
+        self, fail_above: float = 99.0, fail_once: bool = False, negative: bool = False, source: str = "openmm"
+    ) -> None:
+        self.fail_above, self.fail_once, self.negative, self.source = fail_above, fail_once, negative, source
 
     def check(self, formulation: Formulation) -> None:
         from saltloop.simulators.oracle import UnsupportedFormulationError
@@ -111,7 +112,7 @@ class ToyOracle:
             value=float(-value if self.negative else value),
             unit="mS/cm",
             standard_uncertainty=0.3,
-            source="openmm",
+            source=self.source,
             method="toy",
             reference=job_dir.name,
             external_id=f"{job_dir.name}-conductivity",
