@@ -14,8 +14,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from saltloop.surrogates.encoding import FormulationEncoder
 
-#: Distances at which liquids cease to be alike: mol/kg of a salt, mole fraction of a solvent, kelvin.
-SALT_SCALE, SOLVENT_SCALE, TEMPERATURE_SCALE = 0.5, 0.25, 20.0
+#: Distances at which liquids cease to be alike: mol/kg of all salts, and of one salt in place of another; mole fraction
+#: of a solvent; kelvin.
+CONCENTRATION_SCALE, SALT_SCALE, SOLVENT_SCALE, TEMPERATURE_SCALE = 0.5, 1.0, 0.25, 20.0
 #: Standard deviation of the latent function: how surely a liquid just like a failed one fails.
 LATENT_STD = 2.5
 #: Multiples of the distances above among which the evidence chooses, and how far it is trusted (s.d. of the logarithm).
@@ -33,21 +34,21 @@ class Feasibility:
     greatest evidence. No random number is drawn: the same rows give the same model.
     """
 
-    def __init__(self, X: Tensor, is_feasible: Sequence[bool], scales: Tensor, *, prior: float) -> None:
+    def __init__(self, X: Tensor, is_feasible: Sequence[bool], to_features: Tensor, *, prior: float) -> None:
         """
         Args:
             X: encoded formulations, ``n x dim``.
             is_feasible: for each row.
-            scales: the distance at which a column's values cease to be alike, ``dim``.
+            to_features: ``dim x k``; liquids whose ``X @ to_features`` are closer than about 1 are alike.
         """
-        self._X = X
+        self._to_features = to_features
+        self._known = X @ to_features
         self._y = torch.tensor([1.0 if one else -1.0 for one in is_feasible], dtype=torch.double)
         self._mean = float(torch.special.ndtri(torch.tensor(prior, dtype=torch.double))) * math.sqrt(1 + LATENT_STD**2)
-        self._scales = scales
         self.n_feasible, self.n_failed = sum(is_feasible), len(is_feasible) - sum(is_feasible)
         best = -math.inf
         for factor in SCALE_FACTORS:
-            K = self._kernel(X, X, factor)
+            K = _matern(self._known, self._known, factor)
             evidence, gradient, root_W, L = self._laplace(K)
             evidence -= 0.5 * (math.log(factor) / SCALE_PRIOR_STD) ** 2
             if evidence > best:
@@ -67,15 +68,12 @@ class Feasibility:
             for key, entry in sorted(record.infeasible.items())
         ]
         rows = [*(good[key] for key in sorted(good)), *bad]
-        scales = torch.full((encoder.dim,), SOLVENT_SCALE, dtype=torch.double)
-        scales[encoder.salt_slice] = SALT_SCALE
-        scales[encoder.temperature_index] = TEMPERATURE_SCALE
         answers = [True] * len(good) + [False] * len(bad)
-        return cls(encoder.encode(rows), answers, scales, prior=settings.prior)
+        return cls(encoder.encode(rows), answers, _features(encoder), prior=settings.prior)
 
     def log_probability(self, X: Tensor) -> Tensor:
         """Natural logarithm of the probability of a result for rows ``... x dim``; shape ``...``, differentiable."""
-        k = self._kernel(X, self._X, self._factor)
+        k = _matern(X @ self._to_features, self._known, self._factor)
         mean = self._mean + k @ self._gradient
         variance = (LATENT_STD**2 - (k @ self._whiten).square().sum(-1)).clamp_min(0.0)
         return torch.special.log_ndtr(mean / (1 + variance).sqrt())
@@ -91,10 +89,6 @@ class Feasibility:
             f"feasibility learned from {self.n_failed} liquid(s) that failed for good and {self.n_feasible} that gave "
             "a result"
         )
-
-    def _kernel(self, A: Tensor, B: Tensor, factor: float) -> Tensor:
-        d = math.sqrt(5) * torch.cdist(A / (factor * self._scales), B / (factor * self._scales))
-        return LATENT_STD**2 * (1 + d + d.square() / 3) * (-d).exp()
 
     def _laplace(self, K: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:
         """Newton's method: log evidence, gradient of the log likelihood, root of W, Cholesky factor of B."""
@@ -124,3 +118,19 @@ class Feasibility:
         z = self._y * f
         ratio = torch.exp(-0.5 * z.square() - LOG_SQRT_2PI - torch.special.log_ndtr(z))
         return self._y * ratio, ratio.square() + z * ratio
+
+
+def _features(encoder: FormulationEncoder) -> Tensor:
+    """Each column in units of its scale, and the total of the salts; ``dim x (dim + 1)``."""
+    scales = torch.full((encoder.dim,), SOLVENT_SCALE, dtype=torch.double)
+    scales[encoder.salt_slice] = SALT_SCALE
+    scales[encoder.temperature_index] = TEMPERATURE_SCALE
+    total = torch.zeros(encoder.dim, 1, dtype=torch.double)
+    total[encoder.salt_slice] = 1 / CONCENTRATION_SCALE
+    return torch.cat([(1 / scales).diag(), total], dim=1)
+
+
+def _matern(A: Tensor, B: Tensor, scale: float) -> Tensor:
+    """Covariance of the latent function (Matern 5/2) between rows ``... x k`` and ``m x k``."""
+    d = math.sqrt(5) / scale * torch.cdist(A, B)
+    return LATENT_STD**2 * (1 + d + d.square() / 3) * (-d).exp()

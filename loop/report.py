@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saltloop.chemistry.units import convert
+from saltloop.loop.acquisition_settings import VALUE_WORDS
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
 from saltloop.loop.record import Candidate
@@ -104,6 +105,13 @@ def log_lines(events: list[Event]) -> list[str]:
     return [f"{event.seq:5d}  {event.ts[:19]}Z  {event.actor:10s}  {tell(event)}" for event in events]
 
 
+def _value_words(campaign: Campaign, candidate: Candidate) -> str:
+    if candidate.why.get("is_replicate"):
+        return "expected rise of the best known value, mS/cm,"
+    batch = campaign.record.batches[candidate.iteration]
+    return VALUE_WORDS[batch["acquisition"].get("kind", "qlognei")]
+
+
 def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
     """Everything about one candidate: why it was chosen, what was predicted, what came back, what it changed."""
     why, record = candidate.why, campaign.record
@@ -114,8 +122,14 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         f"  status        {candidate.status}" + (f": {candidate.reason}" if candidate.reason else ""),
         f"  chosen        in batch {candidate.iteration + 1}, "
         + (f"rank {why['rank']} of the shortlist, " * bool(why["rank"]))
-        + f"log expected improvement {why['acquisition_value']:.3f}"
-        + (", refined between the grid's steps" * why["is_refined"]),
+        + f"{_value_words(campaign, candidate)} {why['acquisition_value']:.3f}"
+        + (", refined beyond the grid" * why["is_refined"]),
+        *(f"  replicate     {why['reason']}" for is_replicate in [why.get("is_replicate")] if is_replicate),
+        *(
+            f"  objective     {name}: {told['value']:.4g} ± {told['standard_deviation']:.2g} {told['unit']}, "
+            f"{told['goal']}"
+            for name, told in why.get("objectives", {}).items()
+        ),
         *(f"  source        {reason}" for reason in [why.get("why_source")] if reason),
         f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
         *(f"  unfamiliar    {reason}" for reason in why.get("unfamiliar", ())),
@@ -294,4 +308,4 @@ def tell(event: Event) -> str:
             judged = "".join(f"\n{'':42}{rule['words']}" for rule in data.get("rules", ()))
             return ("pause" if data.get("should_pause") else "no stop rule holds; going on") + judged
         case _:
-            return f"{event.type.replace('_', ' ')} {data.get('reason', '')}".rstrip()
+            return event.type.replace("_", " ") + (f": {data['reason']}" if data.get("reason") else "")

@@ -63,11 +63,16 @@ def describe_rules(campaign: Campaign) -> list[str]:
     rules, judged = rules_of(campaign.settings), campaign.record.last_stop.get("rules", ())
     if len(judged) == len(rules):
         return [f"{verdict['words']} ({verdict['then']})" for verdict in judged]
-    lines = []
-    for rule in rules:
-        asked = rule.model_dump(mode="json", exclude_none=True)
-        lines.append(f"{asked.pop('rule', '')} {asked}, not judged yet".lstrip())
-    return lines
+    return [f"{_asked(rule)} ({rule.then}), not judged yet" for rule in rules]
+
+
+def _asked(rule: StopRule) -> str:
+    """A rule as it is set, in words."""
+    if isinstance(rule, AllOf | AnyOf):
+        parts = rule.all_of if isinstance(rule, AllOf) else rule.any_of
+        return f"{'all' if isinstance(rule, AllOf) else 'any'} of: " + "; ".join(map(_asked, parts))
+    figures = rule.model_dump(mode="json", exclude={"rule", "then"})
+    return f"{rule.rule}, " + ", ".join(f"{name} {value}" for name, value in figures.items())
 
 
 def calls_left(campaign: Campaign) -> int | None:

@@ -111,7 +111,10 @@ def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
         )
     lines = [f"Waiting for people. Open candidates of '{campaign.settings.name}':"]
     lines += [f"  {c.candidate_id}  {c.text}  ({c.status})" for c in campaign.record.open_candidates()]
-    lines.append(f"Bring results with 'saltloop tell {file} results.csv', then run this command again.")
+    if any(c.status == "candidate" and c.assigned_to == "oracle" for c in campaign.record.open_candidates()):
+        lines.append(f"Decide: 'saltloop approve {file} ID ...', or reject, or repropose; then run this command again.")
+    else:
+        lines.append(f"Bring results with 'saltloop tell {file} results.csv', then run this command again.")
     return "\n".join(lines)
 
 

@@ -96,7 +96,8 @@ def test_telling_results_from_the_command_line(toy, tmp_path):
         "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K,11.2,mS/cm,0.3,experiment,x1\n"
     )
     assert "1 result(s) would be taken" in saltloop("tell", toy, good, "--dry-run").stdout
-    assert json.loads(saltloop("tell", toy, good, "--json").stdout) == {"ingested": 1, "known": 0, "quarantined": 0}
+    counts = {"ingested": 1, "failed": 0, "known": 0, "quarantined": 0}
+    assert json.loads(saltloop("tell", toy, good, "--json").stdout) == counts
     assert "0 result(s) taken, 1 known" in saltloop("tell", toy, good).stdout
     bad = tmp_path / "bad.csv"
     bad.write_bytes(b"\x00\x01\x02")

@@ -10,7 +10,7 @@ from saltloop.loop.feasibility import Feasibility
 from saltloop.loop.screen import Screen
 from saltloop.surrogates.encoding import FormulationEncoder
 
-SCALES = torch.tensor([0.5, 0.25, 20.0], dtype=torch.double)
+FEATURES = torch.tensor([1 / 0.5, 1 / 0.25, 1 / 20.0], dtype=torch.double).diag()
 
 
 def rows(*molalities):
@@ -18,7 +18,7 @@ def rows(*molalities):
 
 
 def learned(good=(0.5, 0.8, 1.0), bad=(2.0, 1.9), prior=0.95):
-    return Feasibility(rows(*good, *bad), [True] * len(good) + [False] * len(bad), SCALES, prior=prior)
+    return Feasibility(rows(*good, *bad), [True] * len(good) + [False] * len(bad), FEATURES, prior=prior)
 
 
 def test_far_from_everything_the_prior_stands():
