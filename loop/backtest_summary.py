@@ -99,8 +99,8 @@ def summarise(pool: Pool, traces: Sequence[Trace], *, start: Start, batch_size: 
 def describe(found: Summary) -> str:
     """A few lines for the screen."""
     lines = [
-        f"{found.n_pool} liquids. Top 1 %: {found.n_top}, from {found.lowest_top:.1f} mS/cm; a seed arrives when it has "
-        f"found {found.n_needed} of them.",
+        f"{found.n_pool} liquids. Top 1 %: {found.n_top}, from {found.lowest_top:.1f} mS/cm; a seed arrives when "
+        f"it has found {found.n_needed} of them.",
         f"{found.n_arrived} of {found.n_seeds} seeds arrived; queries {found.queries} in the median, random search "
         f"{found.random_queries:.0f} in expectation: acceleration {found.acceleration}.",
         "queries   recall of top 1 %     recall of top 5 %     enhancement           best so far, mS/cm",
