@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 CONFIRMING_NOISE = 0.06
 #: The acquisition offers this many times the batch's size, so that a cheap source has liquids to explore.
 PROSPECTS_PER_PICK = 4
+#: A calibration takes up a round, so that gain per cost has to rise by this factor.
+CALIBRATION_RAISES = 1.1
 #: Most calls that a calibration is planned for at once.
 LONGEST_CALIBRATION = 8
+
+
+Purpose = Literal["explore", "confirm", "replicate", "calibrate"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,9 @@ class Prospect:
     """mS/cm, like ``standard_deviation``: the posterior after everything known."""
     standard_deviation: float
     asked: frozenset[str] = frozenset()
-    """Names of the oracles that have answered for it, have failed on it, or are asked already."""
+    """Names of the oracles that have answered for it, have failed on it, are asked already, or shall not be."""
+    is_replicate: bool = False
+    """Measured already, and worth measuring again."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Assignment:
 
     prospect: Prospect
     name: str
-    purpose: Literal["explore", "confirm", "calibrate"]
+    purpose: Purpose
     gain: float
     """Expected, mS/cm."""
     cost: float
@@ -127,7 +134,9 @@ def _offers(
         z = (prospect.mean - best) / spread
         confirms = option == quietest or noises[option.name] <= CONFIRMING_NOISE
         cost = option.cost + (0.0 if confirms else _normal_cdf(z) * quietest.cost)
-        purpose: Literal["explore", "confirm"] = "confirm" if confirms and prospect.asked else "explore"
+        purpose: Purpose = "confirm" if confirms and prospect.asked else "explore"
+        if prospect.is_replicate:
+            purpose = "replicate"
         offers.append(Assignment(prospect, option.name, purpose, spread * _expected_excess(z), cost))
     return offers
 
@@ -158,7 +167,7 @@ def _calibrations(
         for length, (_, after) in enumerate(plan, start=1):
             then = _mean_rate(_ranked(prospects, options, {**noises, option.name: after}, best), n)
             price = length * option.cost
-            profit = (then - now) * (horizon - price) - now * price
+            profit = (then - now) * (horizon - price) - now * price if then > CALIBRATION_RAISES * now else 0.0
             why = (
                 f"{option.name}: calibrated on {length} measured liquid(s) for {price:.3g}, after which a cost of 1 "
                 f"gains {then:.3g} mS/cm instead of {now:.3g}"
@@ -186,12 +195,17 @@ def _movement(prospect: Prospect, noise: float) -> float:
 def _explained(best: Assignment, offers: Sequence[Assignment]) -> Assignment:
     """An assignment with its reason in words."""
     asked = " and ".join(sorted(best.prospect.asked))
-    purpose = f"to confirm what {asked} found" if best.purpose == "confirm" else "to explore"
-    why = f"{best.name}, {purpose}: gains {best.gain:.3g} mS/cm for a cost of {best.cost:.3g}"
+    words = {"confirm": f"to confirm what {asked} found", "replicate": "to measure again", "explore": "to explore"}
+    purpose = words[best.purpose]
+    why = f"{best.name}, {purpose}: gains {_figure(best.gain)} mS/cm for a cost of {best.cost:.3g}"
     others = "".join(
-        f"; {other.name} would gain {other.gain:.3g} for {other.cost:.3g}" for other in offers if other is not best
+        f"; {other.name} would gain {_figure(other.gain)} for {other.cost:.3g}" for other in offers if other is not best
     )
     return Assignment(best.prospect, best.name, best.purpose, best.gain, best.cost, why + others)
+
+
+def _figure(gain: float) -> str:
+    return f"{gain:.3g}" if gain >= 1e-4 else "less than 0.0001"
 
 
 def _expected_excess(z: float) -> float:

@@ -113,10 +113,9 @@ def assign_sources(
             found.append(Prospect(liquid, m, s, asked[key] | (by_experiment if key in told else frozenset())))
         return found
 
+    barred = _not_of_experiment(offered)
     fresh = [
-        Prospect(
-            c.formulation, c.mean, c.standard_deviation, _not_of_experiment(offered) if c.is_replicate else frozenset()
-        )
+        Prospect(c.formulation, c.mean, c.standard_deviation, barred if c.is_replicate else frozenset(), c.is_replicate)
         for c in decision.chosen
     ]
     chosen_ids = {c.formulation.formulation_id for c in decision.chosen}

@@ -136,6 +136,13 @@ def test_the_same_prospects_give_the_same_choice():
     assert [one.rate for one in first] == sorted((one.rate for one in first), reverse=True)
 
 
+def test_a_replicate_is_for_the_source_that_may_give_it():
+    again = Prospect(liquid(0), 10.0, 0.3, frozenset({"md"}), is_replicate=True)
+    (one,) = choose_sources([again], two(0.1), GOOD_MD, n=1, best=10.0)
+    assert (one.name, one.purpose) == ("robot", "replicate")
+    assert "robot, to measure again" in one.why
+
+
 def test_hopeless_liquids_do_not_break_the_arithmetic():
     (one,) = choose_sources([prospect(0, 1.0, 1e-3)], two(0.1), GOOD_MD, n=1, best=20.0)
     assert one.gain >= 0

@@ -35,7 +35,7 @@ oracles:
   {second}
 """
 SLOW = "slow: {kind: python, factory: 'fakes:ToyOracle', source: mlff, options: {source: mlff}, cost: {money: 2}}"
-LAB = "robot: {kind: lab, cost: {hours: 1.0, money: 3.0}}"
+LAB = "robot: {kind: lab, cost: {hours: 1.0, money: 30.0}}"
 
 
 class Alternating(FakeStrategy):
@@ -60,13 +60,15 @@ def run(file, strategy=None):
         return Controller(campaign, strategy, InlineExecutor(), QUIET).run()
 
 
-def answer(file, value=11.0):
-    """The lab answers for its open candidates."""
+def answer(file):
+    """The lab answers for its open candidates: twice what the toy oracle would simulate."""
     with Campaign.start_or_resume(file) as campaign:
         for candidate in campaign.record.open_candidates():
+            liquid = campaign.formulation(candidate.candidate_id)
+            molality = sum(liquid.molality.values())
             measurement = Measurement(
-                formulation=campaign.formulation(candidate.candidate_id),
-                value=value,
+                formulation=liquid,
+                value=16 * molality * math.exp(-molality),
                 unit="mS/cm",
                 standard_uncertainty=0.2,
                 source="experiment",
@@ -98,7 +100,7 @@ def test_candidates_of_the_lab_wait_while_the_others_run(tmp_path):
     assert (by_oracle["robot"].status, by_oracle["robot"].assigned_to) == ("approved", "lab")
     answer(file)
     assert run(file, Alternating()) is Step.STOP
-    assert Campaign.read(tmp_path / "many").record.money == 3.0
+    assert Campaign.read(tmp_path / "many").record.money == 30.0
 
 
 def test_preflight_checks_each_oracle(tmp_path):
@@ -144,8 +146,8 @@ def decided(tmp_path_factory):
     file = written(tmp_path_factory.mktemp("decided"), LAB, rounds=3)
     rows = [
         f"{m} mol/kg LiPF6 in EC:DMC {ec}:{10 - ec} (w/w) at 298.15 K,{16 * m * math.exp(-m) + 0.1 * ec:.3f},mS/cm,0.1"
-        for m in (0.4, 0.6, 1.0, 1.2, 1.6, 2.0)
-        for ec in (2, 5, 8)
+        for m in (0.4, 0.6, 1.0, 1.6, 2.0, 2.4)
+        for ec in (7, 8, 9)
     ]
     known = file.with_name("known.csv")
     known.write_text("\n".join(["formulation,value,unit,standard_uncertainty", *rows]) + "\n")
@@ -162,7 +164,7 @@ def test_each_candidate_has_its_source_and_why(decided):
     assert {entry["source"] for entry in entries} <= {"fast", "robot"}
     for entry in entries:
         assert entry["why_source"].startswith(entry["source"])
-        assert entry["purpose"] in ("explore", "confirm", "calibrate")
+        assert entry["purpose"] in ("explore", "confirm", "replicate", "calibrate")
         assert entry["assigned_to"] == ("lab" if entry["source"] == "robot" else "oracle")
     story = candidate_story(campaign, campaign.record.candidates[entries[0]["candidate_id"]])
     assert entries[0]["why_source"] in story
@@ -174,9 +176,9 @@ def test_decisions_between_sources_are_replayed(decided, tmp_path):
     assert verify(campaign, SurrogateStrategy(campaign)).problems == []
 
 
-def test_no_source_answers_twice_for_a_liquid(decided):
+def test_no_source_answers_twice_for_a_liquid_unless_it_is_a_replicate(decided):
     candidates = Campaign.read(decided.parent / "many").record.candidates.values()
-    asked = [(c.formulation_id, c.oracle) for c in candidates]
+    asked = [(c.formulation_id, c.oracle) for c in candidates if c.why["purpose"] != "replicate"]
     assert len(asked) == len(set(asked))
 
 
@@ -184,11 +186,12 @@ def test_the_summary_says_what_each_source_was_worth(decided):
     campaign = Campaign.read(decided.parent / "many")
     fast, robot = source_worth(campaign)
     assert fast["calls"] + robot["calls"] == 6
-    assert robot["spent"] == pytest.approx(4.0 * robot["calls"])
+    assert robot["spent"] == pytest.approx(31.0 * robot["calls"])
     assert robot["bias"] is None
     for text in (status_text(campaign), summary(campaign)):
         assert f"fast: {fast['calls']} call(s)" in text
-        assert "of the uncertainty of a liquid it answered for" in text
+        assert f"robot: {robot['calls']} call(s)" in text
+        assert "raised the best by" in text
     assert status(campaign)["sources"][0]["oracle"] == "fast"
 
 
