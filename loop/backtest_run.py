@@ -173,7 +173,7 @@ def _is_finished(plan: Plan, file: Path, seed: int) -> bool:
 
 
 def read_finished(folder: Path, n_queries: int) -> list[Trace]:
-    """The traces of a folder that have so many queries, by seed."""
+    """The traces of a folder that have at least so many queries, whole, by seed."""
     files = sorted((path for path in folder.glob("*.json") if path.stem.isdigit()), key=lambda path: int(path.stem))
-    traces = [_read(path, int(path.stem), n_queries) for path in files]
-    return [trace for trace in traces if trace.n_queries == n_queries]
+    traces = [_read(path, int(path.stem)) for path in files]
+    return [trace for trace in traces if trace.n_queries >= n_queries]

@@ -71,5 +71,5 @@ def test_the_table_has_a_row_for_each_method_with_finished_seeds(pool, tmp_path)
     run_seeds(Plan(pool, strategy, "bottom", 4, 5, 10), [0, 1, 2], tmp_path, about={})
     text = backtest.table(pool, "bottom", {"random": tmp_path, "ax": tmp_path / "none"}, 10)
     assert "| random |" in text
-    assert "of 3 |" in text
+    assert "of 3 in 10 |" in text
     assert "| ax |" not in text
