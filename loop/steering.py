@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
+from saltloop.loop.events import Event
 from saltloop.loop.fixing import as_if_rejected, fixed_space
 from saltloop.loop.record import Candidate
 from saltloop.loop.settings import CampaignSettings
@@ -36,6 +39,11 @@ class Request(BaseModel):
     def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
         """Type and data of the event that does it."""
         raise NotImplementedError
+
+    def do(self, campaign: Campaign, strategy_of: StrategyOf) -> Event:
+        """Record that event."""
+        event_type, data = self.event(campaign, strategy_of)
+        return campaign.append(event_type, {**data, "request_id": self.request_id}, actor=self.person)
 
 
 class Approve(Request):
@@ -191,8 +199,31 @@ class Close(Request):
         return "closed", {"reason": self.reason}
 
 
+class Tell(Request):
+    """Measured results, as the content of a file. They may take several events: told twice, they change nothing."""
+
+    kind: Literal["tell"] = "tell"
+    file_name: str = Field(pattern=r"^\w[\w. -]*$")
+    content: str
+
+    def check(self, campaign: Campaign) -> None:
+        self._tell(campaign, dry_run=True)
+
+    def do(self, campaign: Campaign, strategy_of: StrategyOf) -> Event:
+        self._tell(campaign, dry_run=False)
+        return campaign.events[-1]
+
+    def _tell(self, campaign: Campaign, *, dry_run: bool) -> None:
+        from saltloop.loop.intake import tell
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / self.file_name
+            path.write_text(self.content, encoding="utf-8")
+            tell(campaign, path, actor=self.person, dry_run=dry_run)
+
+
 AnyRequest = Annotated[
-    Approve | Reject | Repropose | ChangeBudget | ChangeStopRules | ChangeSpace | Pause | Resume | Close,
+    Approve | Reject | Repropose | ChangeBudget | ChangeStopRules | ChangeSpace | Pause | Resume | Close | Tell,
     Field(discriminator="kind"),
 ]
 REQUESTS: TypeAdapter[Request] = TypeAdapter(AnyRequest)
@@ -207,15 +238,14 @@ def check(campaign: Campaign, request: Request) -> None:
     request.check(campaign)
 
 
-def apply(campaign: Campaign, request: Request, strategy_of: StrategyOf) -> Any:
-    """Check a request and record the one event that does it; returns the event.
+def apply(campaign: Campaign, request: Request, strategy_of: StrategyOf) -> Event:
+    """Check a request and do it; returns the event that did.
 
     Raises:
         CampaignError: it cannot be done; nothing was recorded.
     """
     check(campaign, request)
-    event_type, data = request.event(campaign, strategy_of)
-    return campaign.append(event_type, {**data, "request_id": request.request_id}, actor=request.person)
+    return request.do(campaign, strategy_of)
 
 
 def _check_waiting(campaign: Campaign, candidate_ids: tuple[str, ...], statuses: set[str]) -> None:

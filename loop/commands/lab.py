@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from pathlib import Path
 
 import click
 from saltloop.loop.campaign import Campaign, campaign_folder
-from saltloop.loop.commands.options import campaign_argument, json_option, print_json, quiet_option, steal_option
+from saltloop.loop.commands.options import (
+    by_option,
+    campaign_argument,
+    json_option,
+    print_json,
+    quiet_option,
+    steal_option,
+)
+from saltloop.loop.errors import LockedError
 from saltloop.loop.settings import load_campaign_file
 
 WORKLIST_COLUMNS = (
@@ -65,28 +74,42 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
 @campaign_argument
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Say what would happen and record nothing.")
+@by_option
 @json_option
 @steal_option
-def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, steal_lock: bool) -> None:
-    """Take measured RESULTS (CSV) into a campaign: the whole file or nothing. Telling a file twice changes nothing."""
+def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, person: str, steal_lock: bool) -> None:
+    """Take measured RESULTS (CSV) into a campaign: the whole file or nothing. Telling a file twice changes nothing.
+
+    While another process writes the campaign, the results are checked and left for it.
+    """
     from saltloop.loop.intake import tell as take
+    from saltloop.loop.steering import Tell
+    from saltloop.loop.steering_queue import leave
 
     folder = campaign_folder(campaign)
-    if dry_run:
-        told = take(Campaign.read(folder), results, dry_run=True)
-    else:
-        with Campaign.open(folder, actor="tell", steal_lock=steal_lock) as opened:
-            for message in opened.messages:
-                click.echo(message, err=True)
-            told = take(opened, results)
+    told = take(Campaign.read(folder), results, dry_run=True)
+    is_left = False
+    if not dry_run:
+        try:
+            with Campaign.open(folder, actor=person, steal_lock=steal_lock) as opened:
+                for message in opened.messages:
+                    click.echo(message, err=True)
+                told = take(opened, results, actor=person)
+        except LockedError:
+            name = re.sub(r"[^\w.-]", "_", results.name)
+            asked = Tell(person=person, file_name=name, content=results.read_text(encoding="utf-8-sig"))
+            leave(folder, asked)
+            is_left = True
     if as_json:
         counts = {"ingested": told.n_ingested, "failed": told.n_failed}
         print_json({**counts, "known": told.n_known, "quarantined": told.n_quarantined})
         return
-    verb = "would be " if dry_run else ""
+    verb = "would be " if dry_run else "will be " if is_left else ""
     click.echo(
         f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined"
         + (f", {told.n_failed} failure(s) noted." if told.n_failed else ".")
     )
+    if is_left:
+        click.echo(f"Another process writes this campaign; the file is left for it in {folder / 'requests'}.")
     for message in told.messages:
         click.echo(f"  {message}")

@@ -129,3 +129,50 @@ def test_an_impossible_value_is_quarantined_and_said(campaign, results, tmp_path
     assert campaign.record.candidates[first].status == "candidate"
     again = tell(campaign, tmp_path / "results.csv")
     assert (again.n_ingested, again.n_known, again.n_quarantined) == (0, 2, 0)
+
+
+STATUS = "candidate_id,formulation,value,unit,standard_uncertainty,status,note\n"
+LIQUID = "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
+
+
+def test_a_failure_of_the_liquid_and_a_mishap_are_told_apart(campaign, results):
+    first, second = ids(campaign)
+    file = results((STATUS + f"{first},,,,,crystallised,overnight\n{second},,,,,failed,cell dropped\n").encode())
+    told = tell(campaign, file)
+    assert (told.n_ingested, told.n_failed) == (0, 2)
+    record = campaign.record
+    assert (record.candidates[first].status, record.candidates[first].reason) == ("abandoned", "overnight")
+    assert record.candidates[second].status == "failed"
+    assert list(record.infeasible) == [record.candidates[first].formulation_id]
+    assert record.candidates[second].formulation_id not in record.spent(), "a mishap may be tried again"
+    assert [call.outcome for call in record.calls] == ["crystallised", "failed"]
+    assert tell(campaign, file).n_known == 2
+
+
+def test_an_infeasible_liquid_that_nobody_asked_for_teaches_too(campaign, results):
+    file = results((STATUS + f",{LIQUID},,,,separated,\n").encode())
+    assert tell(campaign, file).n_failed == 1
+    assert tell(campaign, file).n_known == 1
+    (entry,) = campaign.record.infeasible.values()
+    assert entry["reason"] == "the lab says: separated"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{first},,,,,exploded,", "status 'exploded' is unknown; known are ok, failed"),
+        ("{first},,9.1,mS/cm,0.2,infeasible,", "keep the one that is true"),
+        ("c9,,,,,failed,", "candidate 'c9' is unknown"),
+        (f",{LIQUID},,,,failed,", "a mishap with a liquid that nobody asked for"),
+    ],
+)
+def test_a_failure_that_cannot_be_is_refused(campaign, results, row, message):
+    with pytest.raises(DataError, match=message):
+        tell(campaign, results((STATUS + row.format(first=ids(campaign)[0]) + "\n").encode()))
+
+
+def test_a_failure_does_not_undo_a_result(campaign, results):
+    first = ids(campaign)[0]
+    tell(campaign, results(f"{first},,9.1,mS/cm,0.2,experiment,r1\n"))
+    with pytest.raises(DataError, match="is completed already"):
+        tell(campaign, results((STATUS + f"{first},,,,,infeasible,\n").encode()))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from fakes import FakeStrategy, InlineExecutor
+from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
@@ -20,6 +21,7 @@ from saltloop.loop.steering import (
     Reject,
     Repropose,
     Resume,
+    Tell,
 )
 from saltloop.loop.steering_queue import leave, submit, waiting_requests
 
@@ -259,6 +261,21 @@ def test_what_cannot_be_done_any_more_is_recorded_as_refused(file, folder):
     assert "no candidate that waits" in refused.data["reason"]
     assert refused.data["request"]["reason"] == "too late"
     assert not waiting_requests(folder)
+
+
+def test_results_told_while_another_process_writes_are_taken_in_by_it(file, folder):
+    first = ids(folder)[0]
+    rows = f"candidate_id,value,unit,standard_uncertainty,source,external_id\n{first},9.1,mS/cm,0.2,experiment,r1\n"
+    request = Tell(person="ana", file_name="results.csv", content=rows)
+    with Campaign.start_or_resume(file):
+        assert isinstance(ask(folder, request), LockedError)
+    leave(folder, request)
+    assert run(file) is Step.WAIT
+    (event,) = events(folder, "result_ingested")
+    assert (event.actor, event.data["file"]) == ("ana", "results.csv")
+    assert Campaign.read(folder).record.candidates[first].status == "completed"
+    with pytest.raises(DataError, match="candidate 'c9' is unknown"):
+        ask(folder, Tell(person="ana", file_name="x.csv", content=rows.replace(first, "c9")))
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"kind": "dance"}', '{"kind": "pause"}', "[1]", "\0"])
