@@ -23,8 +23,12 @@ def check_before_start(settings: CampaignSettings) -> list[str]:
     for name in settings.data:
         load_known(name, species)
     notes = [f"Space: {space.counts()} formulations on the grid"]
-    if unknown := space.unknown_melting_points:
-        notes.append(f"Offered although no melting point is known: {', '.join(unknown)}")
+    notes += space.unknowns()
+    if space.rules.on_predictions:
+        raise CampaignFileError(
+            f"space.constraints: '{space.rules.on_predictions[0].text}' is about what the surrogate predicts, which "
+            "changes from round to round; constrain the liquid, or use it with 'saltloop screen'."
+        )
     for name, oracle in settings.named_oracles().items():
         if oracle.kind != "lab":
             _check_oracle(name, oracle, species, space)

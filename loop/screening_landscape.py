@@ -37,7 +37,7 @@ class Landscape:
     salts: list[str] = field(default_factory=list)
     solvents: list[str] = field(default_factory=list)
     best_of_salt: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    """salts x solvents, of mixtures in which the solvent has the largest share; NaN where there is no candidate."""
+    """salts x solvents, of mixtures in which both have the largest share; NaN where there is no candidate."""
     best_of_pair: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     """solvents x solvents, symmetric; the diagonal is of single solvents."""
     same_mixture: list[dict[str, Any]] = field(default_factory=list)
@@ -86,7 +86,7 @@ def _largest(file: parquet.ParquetFile, name: str) -> float:
 def _add(sums: Landscape, batch: RecordBatch) -> None:
     n_positions = sum(name.startswith("solvent_") for name in batch.schema.names)
     mean, std = (batch.column(name).to_numpy() for name in ("mean_mS_cm", "std_mS_cm"))
-    salt = _codes(batch, "salt", sums.salts)
+    salt = _main_salt(batch, sums.salts)
     solvents = [_codes(batch, f"solvent_{i + 1}", sums.solvents) for i in range(n_positions)]
     sums.best_of_salt = _grown(sums.best_of_salt, len(sums.salts), len(sums.solvents))
     sums.best_of_pair = _grown(sums.best_of_pair, len(sums.solvents), len(sums.solvents))
@@ -106,22 +106,31 @@ def _add(sums: Landscape, batch: RecordBatch) -> None:
     n_present = sum((codes >= 0).astype(int) for codes in solvents)
     alone = is_here & (n_present == 1)
     np.maximum.at(sums.best_of_pair, (solvents[0][alone], solvents[0][alone]), mean[alone])
-    sums.same_mixture += batch.filter(_same_mixture(sums, batch, salt, solvents)).to_pylist()
+    sums.same_mixture += batch.filter(_same_mixture(sums, batch, solvents)).to_pylist()
 
 
-def _same_mixture(sums: Landscape, batch: RecordBatch, salt: np.ndarray, solvents: list[np.ndarray]) -> Any:
+def _same_mixture(sums: Landscape, batch: RecordBatch, solvents: list[np.ndarray]) -> Any:
     best = sums.best
-    same = salt == sums.salts.index(best["salt"])
+    same = _codes(batch, "salt", sums.salts) == sums.salts.index(best["salt"])
     for i, codes in enumerate(solvents, start=1):
         name = best[f"solvent_{i}"]
         same &= codes == (sums.solvents.index(name) if name is not None else -1)
     rows = np.flatnonzero(same)
-    for name in [f"share_{i + 1}" for i in range(len(solvents))] + ["concentration_unit"]:
+    second = [name for name in ("salt_2", "salt_2_fraction") if name in best]
+    for name in [*second, *(f"share_{i + 1}" for i in range(len(solvents))), "concentration_unit"]:
         values = batch.column(name).take(rows).to_pylist()
         rows = np.array([row for row, value in zip(rows, values, strict=True) if value == best[name]], dtype=int)
     mask = np.zeros(len(batch), bool)
     mask[rows] = True
     return pa.array(mask)
+
+
+def _main_salt(batch: RecordBatch, known: list[str]) -> np.ndarray:
+    """Positions in ``known`` of the salts, of two the one there is more of."""
+    first = _codes(batch, "salt", known)
+    if "salt_2" not in batch.schema.names:
+        return first
+    return np.where(batch.column("salt_2_fraction").to_numpy() > 0.5, _codes(batch, "salt_2", known), first)
 
 
 def _codes(batch: RecordBatch, name: str, known: list[str]) -> np.ndarray:

@@ -85,10 +85,16 @@ class CandidateSpace:
         """Bounds and step of each solvent's share."""
         return dict(zip(self.solvents, self.offer.bounds, strict=True))
 
-    @property
-    def unknown_melting_points(self) -> list[str]:
-        """Solvents that are offered although nobody told us whether they are liquid."""
-        return self.rules.unknown_melting_points
+    def unknowns(self) -> list[str]:
+        """What a person should know before the space is used: values that nobody knows, and what comes of it."""
+        found = [
+            f"'{one.text}': {column} is not known for {', '.join(solvents)}; what depends on it is dropped"
+            for one in (*self.rules.constraints, *self.rules.on_predictions)
+            for column, solvents in one.unknown.items()
+        ]
+        if self.settings.max_solid_fraction < 1 and (names := self.rules.unknown_melting_points):
+            found.append(f"No melting point is known for {', '.join(names)}; taken as liquid at every temperature")
+        return found
 
     def counts(self) -> str:
         """How the number of candidates comes about, in words."""

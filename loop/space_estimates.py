@@ -13,7 +13,9 @@ GAS_CONSTANT_J_MOL_K = 8.314462618
 WALDEN_ENTROPY_J_MOL_K = 56.5
 #: Trouton's rule for the entropy of vaporisation, 88 J/(mol K): Trouton, Phil. Mag. 18 (1884) 54.
 TROUTON_ENTROPY_J_MOL_K = 88.0
-N_NEWTON_STEPS = 12
+MOST_NEWTON_STEPS = 30
+#: Relative.
+PRECISION = 1e-9
 
 
 def liquidus_K(mole_fractions: np.ndarray, melting_K: np.ndarray) -> np.ndarray:
@@ -67,11 +69,14 @@ def _temperature(mole_fractions: np.ndarray, offset: np.ndarray, slope: np.ndarr
         inverse = np.where(is_there, offset / slope, np.inf).min(
             axis=1
         )  # At 1/T of the least volatile the sum is >= 1.
-        for _ in range(N_NEWTON_STEPS):
+        for _ in range(MOST_NEWTON_STEPS):
             exponent = weight - slope * inverse[:, None]
             largest = exponent.max(axis=1)
             terms = np.exp(exponent - largest[:, None])
             total = terms.sum(axis=1)
-            inverse = inverse + (largest + np.log(total)) * total / (terms * slope).sum(axis=1)
+            change = (largest + np.log(total)) * total / (terms * slope).sum(axis=1)
+            inverse = inverse + change
+            if not (np.abs(change) > PRECISION * inverse).any():  # What is not known stays so.
+                break
         temperature: np.ndarray = 1 / inverse
     return temperature

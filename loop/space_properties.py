@@ -114,7 +114,12 @@ class Properties:
         return space_estimates.averaged(values, mass)
 
     def estimated(self, name: str, candidates: Candidates) -> np.ndarray:
-        """One of ``ESTIMATED_COLUMNS``, n."""
+        """One of ``ESTIMATED_COLUMNS``, n; candidates of one mixture that follow each other share the work."""
+        first = _first_of_runs(candidates)
+        values = self._estimated(name, candidates if len(first) == len(candidates) else candidates.take(first))
+        return np.repeat(values, np.diff(first, append=len(candidates)))
+
+    def _estimated(self, name: str, candidates: Candidates) -> np.ndarray:
         moles, what = candidates.mole_fractions, name.removeprefix("mixture_")
         of = partial(self._each, candidates=candidates)
         if what[:-2] in POINTS:
@@ -149,6 +154,16 @@ class Properties:
     def _each(self, name: str, *, candidates: Candidates) -> np.ndarray:
         values: np.ndarray = self.of_solvents(name)[candidates.solvents]
         return values
+
+
+def _first_of_runs(candidates: Candidates) -> np.ndarray:
+    """Positions at which another mixture begins."""
+    is_new = np.ones(len(candidates), bool)
+    is_new[1:] = False
+    for columns in (candidates.solvents, candidates.mole_fractions):
+        for column in columns.T:
+            is_new[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(is_new)
 
 
 def _content(solvent: Species, element: str, is_fraction: bool) -> float:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from saltloop.loop.screen import Screen
     from saltloop.loop.screening import ScreeningResult
     from saltloop.loop.screening_settings import LoadedSpace
+    from saltloop.loop.screening_work import Scorer
     from saltloop.loop.space import CandidateSpace
     from saltloop.surrogates.encoding import FormulationEncoder
-    from saltloop.surrogates.posterior import SurrogateModel
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -84,7 +84,8 @@ def screen(
 
     asked, candidates = _space(space or named, campaign, constraints)
     terminal.say(f"Space: {candidates.counts()} candidates.{' ' + asked.remark if asked.remark else ''}")
-    _say_unknown(terminal, candidates)
+    for note in candidates.unknowns():
+        terminal.warn(f"{note}.")
     scorer, encoder, identity = _surrogate(asked, model, campaign, data, seed, terminal)
     plan = ScreeningPlan(workers=workers or _cores(), **plan_options)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -127,19 +128,9 @@ def _space(name: str | None, campaign: Path | None, constraints: tuple[str, ...]
     return asked, CandidateSpace(settings, asked.book)
 
 
-def _say_unknown(terminal: Screen, space: CandidateSpace) -> None:
-    for constraint in (*space.rules.constraints, *space.rules.on_predictions):
-        for column, solvents in constraint.unknown.items():
-            terminal.warn(
-                f"'{constraint.text}': {column} is not known for {', '.join(solvents)}; what depends on it is dropped."
-            )
-    if space.settings.max_solid_fraction < 1 and (unknown := space.unknown_melting_points):
-        terminal.warn(f"No melting point is known for {', '.join(unknown)}; taken as liquid at every temperature.")
-
-
 def _surrogate(
     asked: LoadedSpace, model: Path | None, campaign: Path | None, data: str, seed: int, terminal: Screen
-) -> tuple[SurrogateModel, FormulationEncoder, dict[str, Any]]:
+) -> tuple[Scorer, FormulationEncoder, dict[str, Any]]:
     """What scores, its encoder, and what tells it from any other."""
     import hashlib
 

@@ -325,6 +325,30 @@ def test_the_landscape_holds_the_best_of_each_pair(tmp_path):
     assert len(sums.same_mixture) == 3 * 2
 
 
+def test_mixtures_of_two_salts_are_ranked_and_drawn(tmp_path):
+    from saltloop.chemistry.formulation import Formulation
+    from saltloop.loop.screening_landscape import read_landscape
+
+    candidates = space(max_salts=2, salt_fraction_step=0.25)
+    path = run(candidates, tmp_path / "out.parquet").path
+    assert len(frame(path)) == len(candidates) == 5 * (4 + 6 * 9) * 3 * 2
+    for row in best_rows(path, 40, BOOK):
+        liquid = Formulation.parse(row["formulation"])
+        assert candidates.contains(liquid)
+        X = ENCODER.encode([liquid])
+        assert ToyScorer().predict_encoded(X)[0].item() == pytest.approx(row["mean_mS_cm"], rel=1e-5)
+    sums = read_landscape(path)
+    assert len(sums.same_mixture) == 3 * 2
+    table = frame(path)
+    main = np.where(table.salt_2_fraction > 0.5, table.salt_2, table.salt)
+    best = table[
+        (main == "LiBF4") & (table.solvent_1 == "AN") & (table.share_1 >= 0.5) & (table.temperature_K == 298.15)
+    ]
+    salt, solvent = sums.salts.index("LiBF4"), sums.solvents.index("AN")
+    assert sums.best_of_salt[salt, solvent] >= best["mean_mS_cm"].max()
+    assert len(best_rows(path, 100, BOOK, is_distinct=True)) == 3 * (4 + 6)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     from saltloop.chemistry import load_literature

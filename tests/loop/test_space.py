@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from saltloop.chemistry.errors import UnknownSpeciesError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.preflight import check_before_start
+from saltloop.loop.settings import load_campaign_file
 from saltloop.loop.space import CandidateSpace
 from saltloop.loop.space_columns import EncoderColumns
 from saltloop.loop.space_constraints import ConstraintError
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.space_parts import rounded_shares
+from saltloop.loop.space_settings import ShareBounds, SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()
@@ -213,8 +217,11 @@ def test_a_million_rows_of_a_third_of_a_billion_take_seconds_and_little_memory()
     code = f"""
 import resource, numpy as np
 from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.preflight import check_before_start
+from saltloop.loop.settings import load_campaign_file
 from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.space_parts import rounded_shares
+from saltloop.loop.space_settings import ShareBounds, SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 book = SpeciesBook.builtin()
 encoder = FormulationEncoder(book, [s.name for s in book.salts], [s.name for s in book.solvents])
@@ -308,6 +315,17 @@ def test_a_robots_steps_hold_for_the_grid_and_between():
         assert amounts == pytest.approx([round(x) for x in amounts], abs=1e-6)
         assert max(abs(done.mass_fractions[n] - w) for n, w in rough.mass_fractions.items() if w > 0.05) <= 0.1
         assert pool.contains(done) or not pool.contains(rough)
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=4), st.sampled_from([0.1, 0.05, 0.01, 1e-4]))
+@settings(max_examples=200, deadline=None)
+def test_rounded_shares_are_multiples_that_sum_to_one(amounts, step):
+    shares = [one / sum(amounts) for one in amounts]
+    done = rounded_shares(shares, [ShareBounds(min=step, max=1)] * len(shares), step)
+    counts = [share / step for share in done]
+    assert counts == pytest.approx([round(n) for n in counts], abs=1e-6)
+    assert sum(done) == pytest.approx(1, abs=1e-12)
+    assert all(abs(a - b) <= len(shares) * step for a, b in zip(done, shares, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -430,6 +448,24 @@ def test_a_users_solvent_is_offered():
     book = BOOK.with_species([SpeciesDefinition(name="MyEther", kind="solvent", smiles="CCCOCCC")])
     pool = space(book, solvents=["DMC", "MyEther"], constraints=["average(n_oxygen) < 2"])
     assert any("MyEther" in one.mole_fractions for one in everything(pool))
+
+
+def test_the_space_of_the_documentation_is_what_it_says(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text()
+    file = tmp_path / "cold.yaml"
+    file.write_text(text.split("### An example")[1].split("```yaml")[1].split("```")[0])
+    settings = load_campaign_file(file)
+    pool = CandidateSpace(settings.space, settings.species_book())
+    assert f"there are {len(pool):,} formulations" in text
+    assert f"of which {pool.n_allowed:,}\nare allowed" in text
+    assert [note for note in pool.unknowns() if "melting_point_K is not known for FEC" in note]
+    with pytest.raises(CampaignFileError, match=r"space.constraints: 'mean > 5' is about what the surrogate predicts"):
+        check_before_start(_constrained(settings, "mean > 5"))
+
+
+def _constrained(settings, text):
+    space = settings.space.model_copy(update={"constraints": (text,)})
+    return settings.model_copy(update={"space": space})
 
 
 def test_values_of_expressions_at_encoded_rows():
