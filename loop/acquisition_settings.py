@@ -13,6 +13,18 @@ Kind = Literal["qlognei", "qucb", "thompson", "qlogehvi", "qlognehvi", "uncertai
 HYPERVOLUME_KINDS, BLIND_KINDS = frozenset({"qlogehvi", "qlognehvi"}), frozenset({"uniform"})
 
 
+#: Kind -> what its acquisition value is, in words.
+VALUE_WORDS: dict[Kind, str] = {
+    "qlognei": "log expected improvement",
+    "qucb": "upper confidence bound, mS/cm,",
+    "thompson": "value in its draw, mS/cm,",
+    "qlogehvi": "log expected hypervolume improvement",
+    "qlognehvi": "log expected hypervolume improvement",
+    "uncertainty": "standard deviation, mS/cm,",
+    "uniform": "chance of being drawn",
+}
+
+
 class AcquisitionSettings(BaseModel):
     """How a batch is chosen.
 

@@ -19,7 +19,6 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import CANONICAL_UNITS
 from saltloop.loop.acquisition_settings import ObjectiveSettings
 from saltloop.loop.errors import CampaignError
-from saltloop.loop.objective_columns import column_values
 from saltloop.loop.objectives import Objective, Objectives, Scale
 from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES, descriptor_table
 from saltloop.surrogates.encoding import ABSENT, FormulationEncoder
@@ -186,6 +185,27 @@ def _oxidation(encoder: FormulationEncoder, offered: Sequence[str]) -> Callable[
         return torch.where(present, energies, torch.inf).amin(-1)
 
     return weakest
+
+
+def column_values(space: CandidateSpace, encoder: FormulationEncoder, name: str) -> ColumnValues:
+    """What works a column or an expression out for encoded rows of the space's species: n x dim to n.
+
+    A column of the user's own counts all salts and solvents by mass: ``cost`` is short for ``overall(cost)``.
+    """
+    text = f"overall({name})" if name in space.properties.own else name
+
+    def values(rows: np.ndarray) -> np.ndarray:
+        found = space.values(text, rows, encoder)
+        unknown = np.flatnonzero(np.isnan(found))
+        if len(unknown):
+            names = np.array(encoder.columns[:-1])[rows[unknown[0], :-1] > ABSENT]
+            raise CampaignError(
+                f"objectives: {name!r} is not known for a mixture of {', '.join(names)}. Give its values for all "
+                "species of the space under 'space.columns', or leave out the species that have none."
+            )
+        return found
+
+    return values
 
 
 def _column_model(values: ColumnValues) -> Callable[[Tensor], Tensor]:

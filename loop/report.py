@@ -10,7 +10,7 @@ from saltloop.chemistry.units import convert
 from saltloop.loop.acquisition_settings import VALUE_WORDS
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
-from saltloop.loop.record import Candidate
+from saltloop.loop.record_items import Candidate
 from saltloop.loop.settings import changed_settings
 from saltloop.loop.sources_worth import source_worth, worth_lines
 from saltloop.loop.steering_queue import waiting_requests

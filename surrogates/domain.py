@@ -44,7 +44,9 @@ class TrainingDomain:
         """
         shares = _shares(X, self.n_salts)[0].float()
         squared = (shares**2).sum(-1, keepdim=True) + (self.liquids**2).sum(-1) - 2 * shares @ self.liquids.T
-        return (squared.clamp_min(0).amin(dim=-1) / 2).sqrt()
+        nearest = squared.amin(dim=-1) / 2
+        # The root has no gradient at zero: a measured liquid is told apart, so that ascents may start from it.
+        return torch.where(nearest > 0, nearest.clamp_min(1e-12).sqrt(), 0.0)
 
     def contains(self, X: Tensor) -> Tensor:
         """Whether each row is like something known: n, bool. What ``reasons`` says in words."""

@@ -11,8 +11,7 @@ from saltloop.chemistry import Formulation, Measurement, SpeciesBook
 from saltloop.loop.acquisition import choose_batch
 from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings
 from saltloop.loop.errors import CampaignError, CampaignFileError
-from saltloop.loop.objective_columns import column_values
-from saltloop.loop.objective_models import build_objectives
+from saltloop.loop.objective_models import build_objectives, column_values
 from saltloop.loop.settings import load_campaign_file
 from saltloop.loop.space import CandidateSpace
 from saltloop.loop.space_settings import SpaceSettings

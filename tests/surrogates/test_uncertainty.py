@@ -49,6 +49,13 @@ def test_a_measured_liquid_is_at_no_distance_at_any_concentration_and_temperatur
     assert domain.reasons(X, encoder) == [()]
 
 
+def test_an_ascent_may_start_from_a_measured_liquid(domain):
+    measured = torch.cat([domain.liquids[:1].double(), torch.tensor([[298.15]], dtype=torch.double)], dim=-1)
+    measured.requires_grad_(True)
+    domain.distance(measured).sum().backward()
+    assert torch.isfinite(measured.grad).all()
+
+
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
