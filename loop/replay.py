@@ -101,6 +101,8 @@ def _check_decision(view: Campaign, strategy: Strategy, seq: int, recorded: dict
             verdict.problems.append(
                 f"event {seq}: {old['candidate_id']} was {old['text']}; replaying chooses {new['text']}"
             )
+        elif (was := old.get("source", "oracle")) != (now := new.get("source", "oracle")):
+            verdict.problems.append(f"event {seq}: {old['candidate_id']} was given to {was}; replaying, to {now}")
         elif not math.isclose(
             old["acquisition_value"], new["acquisition_value"], rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-9
         ):

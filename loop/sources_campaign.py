@@ -101,6 +101,7 @@ def assign_sources(
         return [(chosen, {"source": name}) for chosen in decision.chosen], []
     asked = _asked(campaign)
     by_experiment = frozenset(option.name for option in offered if option.source == "experiment")
+    others = frozenset(option.name for option in offered) - by_experiment if by_experiment else frozenset()
     told = {m.formulation.formulation_id for m in known if m.source == "experiment"}
 
     def prospects(liquids: Sequence[Formulation]) -> list[Prospect]:
@@ -113,11 +114,11 @@ def assign_sources(
             found.append(Prospect(liquid, m, s, asked[key] | (by_experiment if key in told else frozenset())))
         return found
 
-    barred = _not_of_experiment(offered)
-    fresh = [
-        Prospect(c.formulation, c.mean, c.standard_deviation, barred if c.is_replicate else frozenset(), c.is_replicate)
-        for c in decision.chosen
-    ]
+    fresh = []
+    for c in decision.chosen:
+        is_replicate = c.formulation.formulation_id in told
+        barred = others if is_replicate else asked[c.formulation.formulation_id]
+        fresh.append(Prospect(c.formulation, c.mean, c.standard_deviation, barred, is_replicate))
     chosen_ids = {c.formulation.formulation_id for c in decision.chosen}
     answered = [
         prospect
@@ -164,12 +165,6 @@ def _answered(campaign: Campaign) -> list[Formulation]:
         if c.status == "completed" and c.formulation_id not in barred and c.formulation_id not in record.infeasible
     }
     return [liquid for liquid in found.values() if space.contains(liquid)]
-
-
-def _not_of_experiment(offered: Sequence[Option]) -> frozenset[str]:
-    """Replicates are for the source whose noise limits the choice: for experiments, where there are any."""
-    others = frozenset(option.name for option in offered if option.source != "experiment")
-    return others if len(others) < len(offered) else frozenset()
 
 
 def _as_chosen(one: Assignment) -> Chosen:

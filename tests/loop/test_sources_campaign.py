@@ -10,6 +10,7 @@ from fakes import FakeStrategy, InlineExecutor
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
+from saltloop.loop.decisions import propose_batch
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.intake import result_entry
 from saltloop.loop.jobs import JobRunner
@@ -170,10 +171,38 @@ def test_each_candidate_has_its_source_and_why(decided):
     assert entries[0]["why_source"] in story
 
 
+def test_what_was_only_simulated_is_confirmed_not_replicated(decided):
+    campaign = Campaign.read(decided.parent / "many")
+    simulated: set[str] = set()
+    for batch in campaign.record.batches:
+        for entry in batch["candidates"]:
+            if entry["source"] == "robot" and entry["formulation_id"] in simulated:
+                assert entry["purpose"] == "confirm"
+        simulated |= {entry["formulation_id"] for entry in batch["candidates"] if entry["purpose"] == "explore"}
+
+
 def test_decisions_between_sources_are_replayed(decided, tmp_path):
     shutil.copytree(decided.parent, tmp_path / "copy")
     campaign = Campaign.read(tmp_path / "copy" / "many")
     assert verify(campaign, SurrogateStrategy(campaign)).problems == []
+
+
+def test_a_decision_for_another_source_is_found(decided, tmp_path):
+    shutil.copytree(decided.parent, tmp_path / "copy")
+    campaign = Campaign.read(tmp_path / "copy" / "many")
+    entry = campaign.record.batches[0]["candidates"][0]
+    entry["source"] = "robot" if entry["source"] == "fast" else "fast"
+    problems = verify(campaign, SurrogateStrategy(campaign)).problems
+    assert any(f"{entry['candidate_id']} was given to {entry['source']}" in problem for problem in problems)
+
+
+def test_asking_is_for_the_lab_alone(decided, tmp_path):
+    shutil.copytree(decided.parent, tmp_path / "copy")
+    with Campaign.start_or_resume(tmp_path / "copy" / "many.yaml") as campaign:
+        (asked,) = propose_batch(
+            campaign, SurrogateStrategy(campaign), n=1, assigned_to="lab", screen=QUIET, actor="me"
+        )
+        assert (asked.oracle, asked.assigned_to) == ("robot", "lab")
 
 
 def test_no_source_answers_twice_for_a_liquid_unless_it_is_a_replicate(decided):
@@ -207,3 +236,11 @@ def test_a_state_with_one_oracle_is_read_as_before(tmp_path):
     (only,) = source_worth(campaign)
     assert only["calls"] == sum(call.candidate_id is not None for call in campaign.record.calls)
     assert only["failures"] == sum(call.outcome != "ok" for call in campaign.record.calls)
+
+
+def test_the_campaign_of_two_sources_can_be_read():
+    settings = load_campaign_file(Path(__file__).parents[2] / "campaigns" / "two_sources.yaml")
+    assert {name: oracle.yields for name, oracle in settings.named_oracles().items()} == {
+        "md": "openmm",
+        "robot": "experiment",
+    }
