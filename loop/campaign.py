@@ -15,7 +15,8 @@ from saltloop.loop.edits import CHANGED_BY, edits_of_file
 from saltloop.loop.errors import CampaignError, CampaignFileError, StateError
 from saltloop.loop.events import Event, content_hash
 from saltloop.loop.lock import CampaignLock
-from saltloop.loop.record import CampaignRecord, Result
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.record_items import Result
 from saltloop.loop.settings import CampaignSettings, load_campaign_file
 from saltloop.loop.state import StateFile, read_state
 

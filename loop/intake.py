@@ -11,7 +11,7 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.results_csv import FailureRow, ResultRow, read_results_csv
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.record import SETTLED
+from saltloop.loop.record_items import SETTLED
 
 #: Beyond any liquid electrolyte near room temperature (mS/cm); concentrated aqueous acids reach 800.
 HIGHEST_CONDUCTIVITY_MS_CM = 200.0

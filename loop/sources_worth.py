@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.record import Candidate
+from saltloop.loop.record_items import Candidate
 from saltloop.loop.sources_campaign import prices
 
 

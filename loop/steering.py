@@ -13,7 +13,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import Event
 from saltloop.loop.fixing import as_if_rejected, fixed_space
-from saltloop.loop.record import Candidate
+from saltloop.loop.record_items import Candidate
 from saltloop.loop.settings import CampaignSettings
 from saltloop.loop.space_settings import EARLIER_TERMS
 from saltloop.loop.strategy import Strategy
@@ -88,7 +88,7 @@ class Repropose(Request):
         fixed_space(campaign.settings.space, self.fixed, campaign.species)
 
     def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
-        from saltloop.loop.controller import proposal
+        from saltloop.loop.decisions import proposal
 
         old = campaign.record.candidates[self.candidate_id]
         words = ", ".join(f"{name} = {value}" for name, value in self.fixed.items())

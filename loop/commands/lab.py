@@ -36,7 +36,7 @@ def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
 
     CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign.
     """
-    from saltloop.loop.controller import fit_surrogate, propose_batch
+    from saltloop.loop.decisions import fit_surrogate, propose_batch
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
     from saltloop.loop.strategy import SurrogateStrategy

@@ -44,7 +44,7 @@ def trained_strategy(campaign: Campaign) -> Callable[[], Strategy]:
     """Makes the campaign's strategy when it is asked for, and trains its surrogate where there is none."""
 
     def strategy_of() -> Strategy:
-        from saltloop.loop.controller import fit_surrogate
+        from saltloop.loop.decisions import fit_surrogate
         from saltloop.loop.screen import Screen
         from saltloop.loop.strategy import SurrogateStrategy
 

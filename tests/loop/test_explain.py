@@ -10,7 +10,7 @@ from saltloop.loop import explain_features
 from saltloop.loop import explain_liquid as explain_liquid_module
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.cli import cli
-from saltloop.loop.controller import fit_surrogate
+from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.explain import Subject, listed, percent, usable, with_sign
 from saltloop.loop.explain_liquid import explain_liquid

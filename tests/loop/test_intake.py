@@ -4,7 +4,7 @@ import pytest
 from fakes import FakeStrategy
 from saltloop.chemistry.errors import DataError, SaltloopError
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.controller import propose_batch
+from saltloop.loop.decisions import propose_batch
 from saltloop.loop.intake import tell
 from saltloop.loop.screen import Screen
 

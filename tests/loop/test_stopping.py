@@ -5,7 +5,8 @@ from fakes import FakeStrategy, InlineExecutor
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.record import Call, CampaignRecord, Candidate
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.record_items import Call, Candidate
 from saltloop.loop.replay import verify
 from saltloop.loop.report import log_lines, status_text
 from saltloop.loop.screen import Screen

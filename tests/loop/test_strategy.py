@@ -5,7 +5,7 @@ import shutil
 import pytest
 from saltloop.chemistry import Formulation, Measurement
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.controller import fit_surrogate
+from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.intake import result_entry
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
