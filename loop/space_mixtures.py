@@ -41,15 +41,28 @@ class Offer:
 
         Raises:
             UnknownSpeciesError: a name is not in the book.
+            CampaignFileError: ``shares`` or ``include`` is about a species that is not on offer.
         """
         banned = [book.find(entry[0]) for entry in settings.exclude if len(entry) == 1]
         solvents = [s for s in _listed(settings.solvents, book, "solvent", is_merged=True) if s not in banned]
         salts = _listed(settings.salts, book, "salt", is_merged=settings.merge_aliases)
         own = {book.solvent(name): name for name in settings.shares}
+        if len(own) < len(settings.shares):
+            raise CampaignFileError(
+                f"shares: {', '.join(settings.shares)} name a solvent twice; give its bounds once, under one name."
+            )
+        together = [[book.find(name) for name in entry] for entry in settings.include]
+        for setting, wanted in (("shares", own), *(("include", group) for group in together)):
+            for one in wanted:
+                if one not in (salts if one.kind == "salt" else solvents) or one in banned:
+                    raise CampaignFileError(
+                        f"{setting}: {one.name} is not among the {one.kind}s on offer; add it under '{one.kind}s' (and "
+                        f"not under 'exclude'), or take it out of '{setting}'."
+                    )
         return cls(
             salts=[salt for salt in salts if salt not in banned],
             solvents=solvents,
-            together=[[book.find(name) for name in entry] for entry in settings.include],
+            together=together,
             apart=[[book.find(name) for name in entry] for entry in settings.exclude if len(entry) > 1],
             banned=banned,
             bounds=[settings.bounds_of(own.get(solvent, solvent.name)) for solvent in solvents],
