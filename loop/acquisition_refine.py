@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 from botorch.acquisition import AcquisitionFunction
+from botorch.exceptions.errors import OptimizationGradientError
 from botorch.exceptions.warnings import OptimizationWarning
 from botorch.optim import optimize_acqf
 from saltloop.chemistry.formulation import Formulation
@@ -95,17 +96,20 @@ def _by_gradient(
         # A flat or noisy spot ends the ascent early; whether it helped is seen from the values.
         warnings.simplefilter("ignore", OptimizationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
-        found, _ = optimize_acqf(
-            acquisition,
-            bounds=region.bounds,
-            q=1,
-            num_restarts=1,
-            batch_initial_conditions=x0.unsqueeze(0),
-            fixed_features=region.fixed,
-            equality_constraints=region.equalities or None,
-            inequality_constraints=region.inequalities or None,
-            options={"maxiter": GRADIENT_STEPS},
-        )
+        try:
+            found, _ = optimize_acqf(
+                acquisition,
+                bounds=region.bounds,
+                q=1,
+                num_restarts=1,
+                batch_initial_conditions=x0.unsqueeze(0),
+                fixed_features=region.fixed,
+                equality_constraints=region.equalities or None,
+                inequality_constraints=region.inequalities or None,
+                options={"maxiter": GRADIENT_STEPS},
+            )
+        except OptimizationGradientError:
+            return []  # Nothing to climb along here; the discrete moves go on.
     for part in PARTS_OF_THE_WAY:
         end = space.as_weighed(x0[0] + part * (found[0] - x0[0]), encoder, digits=DIGITS)
         if space.contains(end):
