@@ -43,3 +43,32 @@ def test_version_1_can_be_written_on(folder):
     with Campaign.open(folder) as campaign:
         campaign.append("paused", {"reason": "still writable"})
     assert Campaign.read(folder).record.n_events == 44
+
+
+@pytest.fixture
+def forked(tmp_path):
+    """Version 2: decisions on several candidates, changed settings, failures told by a lab, pauses, a fork."""
+    shutil.copy(GOLDEN / "state-v2.jsonl", tmp_path / "state.jsonl")
+    return Campaign.read(tmp_path)
+
+
+def test_version_2_adds_up_to_what_it_was(forked):
+    now = status(forked)
+    assert (now["name"], now["state"], now["events"]) == ("golden-fork", "closed", 39)
+    assert (now["rounds"], now["rounds_budget"], now["calls"]) == (4, 4, 5)
+    assert now["candidates"] == {"abandoned": 3, "completed": 3, "failed": 1, "rejected": 2}
+    assert now["failed_for_good"] == 2
+    assert forked.settings.space.salts == ("LiFSI",)
+    assert [rule.rule for rule in forked.settings.stop] == ["nothing_better"]
+    assert len(forked.record.spent()) == 6, "a mishap's and an abandoned candidate's formulations may come again"
+
+
+def test_version_2_can_be_told_as_a_log(forked):
+    log = "\n".join(log_lines(forked.events))
+    assert "in place of c001-1-67baa9 with salt = LiFSI, molality = 1.0, EC = 0.3" in log
+    assert "c001-2-85fa5e rejected as infeasible: two layers" in log
+    assert "failed: c003-1-358b71 crystallised: overnight; c003-2-03f01d failed: cell dropped" in log
+    assert "paused: 2 of the last 2 calls failed" in log
+    assert "space changed: concentration.max 2.0 -> 1.5" in log
+    assert "refused: nobody: no candidate that waits" in log
+    assert "forked from golden after its event 24" in log
