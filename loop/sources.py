@@ -9,7 +9,8 @@ so that the expected gain over the best b is ``t h((m - b) / t)`` with ``h(z) = 
 Dayanik, INFORMS J. Comput. 21 (2009) 599). What a noisy source finds must still be confirmed, with the probability
 ``Phi((m - b) / t)`` that it finds something: that share of the price of a confirmation is added to its cost. Gain per
 cost chooses the source, and the liquids that fill the batch. A cheap source thus explores where success is unlikely or
-far from sure, and a good one answers where it is likely: confirmation needs no rule of its own.
+far from sure, and a good one answers where it is likely: confirmation needs no rule of its own. (BoTorch's
+``InverseCostWeightedUtility`` divides a gain by a cost that is known beforehand; here it depends on what is found.)
 
 A source of unknown bias is worth little until it has answered on measured liquids. It is calibrated on them where the
 gain per cost that it will then have, over the price of one batch of confirmations, repays the calibration.
