@@ -179,6 +179,9 @@ class Campaign:
         return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def _create(self, actor: str) -> None:
+        from saltloop.loop.warm_start import pinned
+
+        self.settings = self.settings.model_copy(update={"data": pinned(self.settings.data)})
         settings = self.settings.model_dump(mode="json")
         self.append(
             "campaign_created",

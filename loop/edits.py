@@ -24,10 +24,14 @@ def edits_of_file(
     Raises:
         CampaignFileError: something was edited that must not change, or the space without ``accept_space``.
     """
+    from saltloop.loop.warm_start import is_same_data
+
     said = {section: value for section, value in record.file_says.items() if value is not None}
     before = CampaignSettings.model_validate({**record.settings, **said}).model_dump(mode="json")
     current = CampaignSettings.model_validate(record.settings).model_dump(mode="json")
     now = edited.model_dump(mode="json")
+    if is_same_data(before["data"], now["data"]):
+        now["data"] = before["data"]
     changes = changed_settings(before, now)
     sections = {name.split(".")[0] for name in changes}
     allowed = FREE_ON_RESUME if accept_space else FREE_ON_RESUME - {"space"}

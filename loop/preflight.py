@@ -7,7 +7,7 @@ from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.settings import CampaignSettings, OracleSettings
 from saltloop.loop.space import CandidateSpace
-from saltloop.loop.warm_start import load_known
+from saltloop.loop.warm_start import later_changes, load_known
 
 
 def check_before_start(settings: CampaignSettings) -> list[str]:
@@ -22,8 +22,7 @@ def check_before_start(settings: CampaignSettings) -> list[str]:
     space = CandidateSpace(settings.space, species)
     for name in settings.data:
         load_known(name, species)
-    notes = [f"Space: {space.counts()} formulations on the grid"]
-    notes += space.unknowns()
+    notes = [f"Space: {space.counts()} formulations on the grid", *space.unknowns(), *later_changes(settings.data)]
     if space.rules.on_predictions:
         raise CampaignFileError(
             f"space.constraints: '{space.rules.on_predictions[0].text}' is about what the surrogate predicts, which "

@@ -254,8 +254,8 @@ class SurrogateStrategy:
         if fit["data_sha256"] != self._known_hash:
             raise CampaignError(
                 f"The data sets {list(self._settings.data)} are not what they were when the surrogate was trained: a "
-                "file was edited, an earlier campaign went on, or another saltloop reads it differently. Put it back, "
-                "or start a new campaign under a new name."
+                "file or an earlier campaign's record was edited, or another saltloop reads it differently. Put it "
+                "back, or start a new campaign under a new name."
             )
         if self._loaded is None or self._loaded[0] != weights:
             from saltloop.surrogates.factory import load_surrogate

@@ -6,14 +6,15 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
-from saltloop.loop.errors import CampaignError
+from saltloop.loop.errors import CampaignError, CampaignFileError
 from saltloop.loop.fork import fork
 from saltloop.loop.replay import verify
 from saltloop.loop.report import log_lines, status
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering import ChangeBudget, ChangeSpace
 from saltloop.loop.steering_queue import submit
-from saltloop.loop.warm_start import is_simulation, load_known
+from saltloop.loop.strategy import SurrogateStrategy
+from saltloop.loop.warm_start import is_simulation, later_changes, load_known
 
 TOY = """
 name: toy
@@ -154,6 +155,44 @@ def test_results_of_an_earlier_campaign_are_known_with_source_and_uncertainty(pa
 def test_a_warm_start_can_be_pinned_to_an_event(parent):
     at = seq_of(parent, "stop_evaluated")
     assert len(load_known(f"campaign:{parent}@{at}", SpeciesBook.builtin())) == 2
+
+
+@pytest.fixture
+def child(parent):
+    file = parent.parent / "child.yaml"
+    file.write_text(TOY.replace("name: toy", f'name: child\ndata: [literature, "campaign:{parent}"]'))
+    go_on(Campaign.start_or_resume(file))
+    return file
+
+
+def test_an_earlier_campaign_may_go_on_while_its_results_are_in_use(parent, child):
+    last = len(Campaign.read(parent).events) - 1
+    submit(parent, ChangeBudget(person="ana", limits={"rounds": 3}), lambda c: FakeStrategy, steal_lock=False)
+    go_on(Campaign.open(parent))
+    with Campaign.start_or_resume(child) as campaign:
+        assert campaign.settings.data == ("literature", f"campaign:{parent}@{last}")
+    assert len(load_known(f"campaign:{parent}@{last}", SpeciesBook.builtin())) == 4
+    child.write_text(child.read_text().replace(str(parent), str(parent) + "@3"))
+    with pytest.raises(CampaignFileError, match="data"):
+        Campaign.start_or_resume(child)
+
+
+def test_results_retracted_after_they_were_taken_over_are_said(parent, child):
+    assert not later_changes(Campaign.read(child.with_suffix("")).settings.data)
+    with Campaign.open(parent) as campaign:
+        campaign.append("result_retracted", {"measurement_id": next(iter(campaign.record.results)), "reason": "typo"})
+    (note,) = later_changes(Campaign.read(child.with_suffix("")).settings.data)
+    assert "1 result(s) were amended or retracted there" in note
+
+
+def test_simulated_results_of_an_earlier_campaign_are_made_experiment_equivalent(child):
+    with Campaign.open(child.with_suffix("")) as campaign:
+        strategy = SurrogateStrategy(campaign)
+        assert all(m.source == "experiment" for m in strategy.known_measurements())
+        results = strategy._results(campaign)
+        assert len(results) == 8
+        (equivalent, *_) = strategy.discrepancy(results).as_experiments(results)
+        assert equivalent.standard_uncertainty > results[0].standard_uncertainty
 
 
 @pytest.mark.parametrize(
