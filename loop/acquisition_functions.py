@@ -15,6 +15,7 @@ from botorch.acquisition.multi_objective.logei import (
     qLogNoisyExpectedHypervolumeImprovement,
 )
 from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+from botorch.acquisition.multi_objective.utils import prune_inferior_points_multi_objective
 from botorch.acquisition.objective import GenericMCObjective
 from botorch.acquisition.prior_guided import PriorGuidedAcquisitionFunction
 from botorch.acquisition.utils import prune_inferior_points
@@ -24,6 +25,7 @@ from botorch.sampling.get_sampler import get_sampler
 from botorch.sampling.list_sampler import ListSampler
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
+from botorch.utils.sampling import manual_seed
 from saltloop.loop.acquisition_settings import AcquisitionSettings
 from saltloop.loop.acquisition_table import transforms_of
 from saltloop.loop.errors import CampaignError
@@ -35,6 +37,11 @@ SMOOTH_KINDS = frozenset({"qlognei", "qucb", "qlogehvi", "qlognehvi"})
 #: ``qlogehvi`` sums over all subsets of a batch and what is pending.
 MOST_JOINT = 6
 ROWS_AT_ONCE = 512
+#: Draws by which baseline points are found that cannot be best.
+PRUNING_SAMPLES = 512
+#: Most draws behind a hypervolume, by the number of objectives: each draw has its own front to be cut into boxes.
+MOST_DRAWS = {2: 128, 3: 64}
+MOST_DRAWS_BEYOND = 32
 
 
 class Feasibility(Protocol):
@@ -117,16 +124,7 @@ def _hypervolume(
     sampler: Any,
 ) -> AcquisitionFunction:
     _without_compiler()
-    of_draws, signs = objectives.of_draws(model), objectives.signs
-
-    def more_is_better(Y: Tensor, X: Tensor | None = None) -> Tensor:
-        return of_draws(Y) * signs
-
-    def within(limit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        return lambda Y: limit(of_draws(Y))
-
-    wanted = GenericMCMultiOutputObjective(more_is_better)
-    limits = [within(limit) for limit in objectives.constraints]
+    wanted, limits = _several_quantities(objectives, model)
     if settings.kind == "qlognehvi":
         return qLogNoisyExpectedHypervolumeImprovement(
             model,
@@ -162,6 +160,21 @@ def _hypervolume(
     )
 
 
+def _several_quantities(
+    objectives: Objectives, model: Model
+) -> tuple[GenericMCMultiOutputObjective, list[Callable[[Tensor], Tensor]]]:
+    """The objectives, signed so that more is better, and their limits, on draws of ``model``."""
+    of_draws, signs = objectives.of_draws(model), objectives.signs
+
+    def more_is_better(Y: Tensor, X: Tensor | None = None) -> Tensor:
+        return of_draws(Y) * signs
+
+    def within(limit: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        return lambda Y: limit(of_draws(Y))
+
+    return GenericMCMultiOutputObjective(more_is_better), [within(limit) for limit in objectives.constraints]
+
+
 def _without_compiler() -> None:
     """Keep BoTorch from compiling C++ when a hypervolume is first asked for: it takes most of a minute, and where there
     is no compiler the last digits would be others."""
@@ -181,12 +194,19 @@ def _one_quantity(objectives: Objectives, model: Model) -> GenericMCObjective | 
 
 
 def competitive(objectives: Objectives, model: Model, baseline: Tensor, seed: int) -> Tensor:
-    """The baseline without the points that are almost surely not the best (of several objectives: all of it)."""
-    if not objectives.is_single or len(baseline) < 2:
+    """The baseline without the points that are almost surely not the best (of several objectives: not on the front)."""
+    if len(baseline) < 2:
         return baseline
-    sampler = SobolQMCNormalSampler(torch.Size([512]), seed=seed)
     with torch.no_grad():
-        return prune_inferior_points(model, baseline, _one_quantity(objectives, model), sampler=sampler)
+        if objectives.is_single:
+            sampler = SobolQMCNormalSampler(torch.Size([PRUNING_SAMPLES]), seed=seed)
+            return prune_inferior_points(model, baseline, _one_quantity(objectives, model), sampler=sampler)
+        wanted, limits = _several_quantities(objectives, model)
+        with manual_seed(seed):
+            kept = prune_inferior_points_multi_objective(
+                model, baseline, objectives.reference, wanted, limits or None, num_samples=PRUNING_SAMPLES
+            )
+    return kept if len(kept) else baseline[:1]
 
 
 def values(acquisition: AcquisitionFunction, X: Tensor) -> Tensor:
@@ -197,9 +217,9 @@ def values(acquisition: AcquisitionFunction, X: Tensor) -> Tensor:
 
 def _sampler(objectives: Objectives, model: Model, X: Tensor, mc_samples: int, seed: int) -> Any:
     """Quasi-random base samples; each objective has its own, or they would be drawn alike."""
-    shape = torch.Size([mc_samples])
     if objectives.is_single:
-        return SobolQMCNormalSampler(shape, seed=seed)
+        return SobolQMCNormalSampler(torch.Size([mc_samples]), seed=seed)
+    shape = torch.Size([min(mc_samples, MOST_DRAWS.get(len(objectives.items), MOST_DRAWS_BEYOND))])
     with torch.no_grad():
         posterior: Any = model.posterior(X)
     assert isinstance(posterior, PosteriorList)

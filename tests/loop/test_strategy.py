@@ -6,6 +6,7 @@ import pytest
 from saltloop.chemistry import Formulation, Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import fit_surrogate
+from saltloop.loop.events import compact_json
 from saltloop.loop.intake import result_entry
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
@@ -71,3 +72,42 @@ def test_lost_weights_are_trained_again_bit_for_bit(campaign):
     fit_surrogate(campaign, strategy, screen=QUIET)
     assert strategy.has_model(campaign)
     assert campaign.record.n_events == n_events
+
+
+def test_a_decision_with_several_objectives_is_recorded_and_repeats(campaign):
+    told(campaign, 14.0, 0.2, "mS/cm")
+    settings = campaign.settings
+    campaign.settings = settings.model_validate(
+        settings.model_dump()
+        | {
+            "objectives": [
+                {"quantity": "conductivity", "reference": 2.0},
+                {"quantity": "viscosity", "goal": "minimise", "reference": 3.0},
+                {"quantity": "oxidation_potential", "reference": 6.0},
+                {"column": "average(viscosity_mPa_s)", "goal": "minimise", "reference": 2.0, "at_most": 3.0},
+            ],
+            "acquisition": {"kind": "qlognehvi", "mc_samples": 16, "shortlist": 16, "refine": False},
+        }
+    )
+    first, again = (SurrogateStrategy(campaign).propose(campaign, iteration=0, n=2) for _ in range(2))
+    assert compact_json(first) == compact_json(again)
+    assert len(first["candidates"][0]["objectives"]) == 4
+    assert first["outlook"]["n"] >= 16
+    assert any("viscosity: 0 measured value(s)" in note for note in first["notes"])
+    assert first["front"]
+
+
+def test_what_noise_hides_is_measured_again(campaign):
+    liquids = [Formulation.create({"LiPF6": 1.0}, {"DME": 1.0}), LIQUID]
+    for k, (liquid, value) in enumerate(zip(liquids, (60.0, 59.0), strict=True)):
+        noisy = Measurement(
+            formulation=liquid, value=value, unit="mS/cm", standard_uncertainty=6.0, source="experiment",
+            external_id=str(k),
+        )  # fmt: skip
+        campaign.append("result_ingested", {"results": [result_entry(noisy, None, None)]})
+    decision = SurrogateStrategy(campaign).propose(campaign, iteration=0, n=1)
+    entry = decision["candidates"][0]
+    assert isinstance(entry["is_replicate"], bool)
+    if entry["is_replicate"]:
+        assert entry["formulation_id"] in {one.formulation_id for one in liquids}
+        assert "cannot be told from" in entry["reason"]
