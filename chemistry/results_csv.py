@@ -83,9 +83,7 @@ class FailureRow(BaseModel):
     note: str
 
 
-def read_results_csv(
-    path: Path | str, species: SpeciesBook | None = None
-) -> tuple[ResultRow | FailureRow, ...]:
+def read_results_csv(path: Path | str, species: SpeciesBook | None = None) -> tuple[ResultRow | FailureRow, ...]:
     """The rows of a results file, each with a candidate, a formulation or both; a failure has a status, and no value.
 
     Raises:
@@ -230,7 +228,11 @@ def _failure(line: int, fields: dict[str, str], species: SpeciesBook | None) -> 
 def _number(fields: dict[str, str], name: str) -> float:
     text = fields[name]
     if not text:
-        remedy = "remove the row if it was not measured" if name == "value" else "give one standard deviation"
+        remedy = (
+            "remove the row if it was not measured, or say why under 'status'"
+            if name == "value"
+            else "give one standard deviation"
+        )
         raise DataError(f"no {name}; {remedy}")
     try:
         number = float(text)

@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import Event
 from saltloop.loop.fixing import as_if_rejected, fixed_space
 from saltloop.loop.record_items import Candidate
-from saltloop.loop.settings import CampaignSettings
-from saltloop.loop.space_settings import EARLIER_TERMS
-from saltloop.loop.strategy import Strategy
-
-#: Settings of a space by the names that they had before.
-NOW_CALLED = {earlier: term for term, earlier in EARLIER_TERMS.items()}
-#: Gives a strategy whose model is at hand; called only by requests that have to decide something.
-StrategyOf = Callable[[], Strategy]
-EventData = tuple[str, dict[str, Any]]
-
-
-class Request(BaseModel):
-    """Something that a person asks for. ``request_id`` stands in its event, so that it is never done twice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    request_id: str = Field(default_factory=lambda: uuid.uuid4().hex, pattern=r"^[0-9a-f]{32}$")
-    person: str = Field(min_length=1)
-
-    def check(self, campaign: Campaign) -> None:
-        """Raise CampaignError, with the remedy, if the campaign cannot do this now."""
-
-    def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
-        """Type and data of the event that does it."""
-        raise NotImplementedError
-
-    def do(self, campaign: Campaign, strategy_of: StrategyOf) -> Event:
-        """Record that event."""
-        event_type, data = self.event(campaign, strategy_of)
-        return campaign.append(event_type, {**data, "request_id": self.request_id}, actor=self.person)
+from saltloop.loop.steering_request import EventData, Request, StrategyOf
+from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace, ChangeStopRules
 
 
 class Approve(Request):
@@ -96,70 +66,6 @@ class Repropose(Request):
         view = as_if_rejected(campaign, self.candidate_id, self.fixed)
         data = proposal(view, strategy_of(), n=1, assigned_to=old.assigned_to, is_round=False)
         return "batch_proposed", {**data, "fixed": dict(self.fixed), "replaces": replaces}
-
-
-class ChangeBudget(Request):
-    """Other limits; None lifts one, a limit that is not named stays."""
-
-    kind: Literal["budget"] = "budget"
-    limits: dict[Literal["rounds", "calls", "oracle_hours", "money"], float | None] = Field(min_length=1)
-
-    def check(self, campaign: Campaign) -> None:
-        self._change(campaign)
-
-    def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
-        return self._change(campaign)
-
-    def _change(self, campaign: Campaign) -> EventData:
-        changed = campaign.settings.budget.model_dump(mode="json")
-        for name, limit in self.limits.items():
-            changed[name] = limit
-        return _changed(campaign, "budget", "budget_changed", changed)
-
-
-class ChangeStopRules(Request):
-    """Other rules beside the budget, in place of all that there are."""
-
-    kind: Literal["stop"] = "stop"
-    rules: tuple[dict[str, Any], ...]
-
-    def check(self, campaign: Campaign) -> None:
-        self._change(campaign)
-
-    def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
-        return self._change(campaign)
-
-    def _change(self, campaign: Campaign) -> EventData:
-        return _changed(campaign, "stop", "stop_rules_changed", list(self.rules))
-
-
-class ChangeSpace(Request):
-    """Other settings of the space, by dotted names; decisions from here on use the new space."""
-
-    kind: Literal["space"] = "space"
-    values: dict[str, Any] = Field(min_length=1)
-
-    def check(self, campaign: Campaign) -> None:
-        from saltloop.loop.preflight import check_before_start
-
-        _, data = self._change(campaign)
-        check_before_start(_with(campaign.settings, "space", data["space"]))
-
-    def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
-        return self._change(campaign)
-
-    def _change(self, campaign: Campaign) -> EventData:
-        changed = campaign.settings.space.model_dump(mode="json")
-        for name, value in self.values.items():
-            section = changed
-            first, *rest = name.split(".")
-            *parents, last = (NOW_CALLED.get(first, first), *rest)
-            for parent in parents:
-                if not isinstance(section.get(parent), dict):
-                    raise CampaignError(f"space.{name}: there is no section {parent!r}.")
-                section = section[parent]
-            section[last] = value
-        return _changed(campaign, "space", "space_changed", changed)
 
 
 class Pause(Request):
@@ -259,26 +165,3 @@ def _check_waiting(campaign: Campaign, candidate_ids: tuple[str, ...], statuses:
         )
     if len(set(candidate_ids)) < len(candidate_ids):
         raise CampaignError(f"A candidate is named twice in {', '.join(candidate_ids)}.")
-
-
-def _changed(campaign: Campaign, section: str, event_type: str, value: Any) -> EventData:
-    """The event that changes one section of the settings, its new value checked and complete."""
-    now = _with(campaign.settings, section, value).model_dump(mode="json")[section]
-    was = campaign.settings.model_dump(mode="json")[section]
-    if now == was:
-        raise CampaignError(f"That is how '{section}' stands already; nothing was changed.")
-    return event_type, {section: now, "was": was, "from_file": False}
-
-
-def _with(settings: CampaignSettings, section: str, value: Any) -> CampaignSettings:
-    try:
-        return CampaignSettings.model_validate({**settings.model_dump(mode="json"), section: value})
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                message = "there is no such setting"
-            given = f" (it is {problem['input']!r})" if not isinstance(problem["input"], dict | list | tuple) else ""
-            problems.append(f"{'.'.join(map(str, problem['loc'])) or section}: {message}{given}")
-        raise CampaignError("; ".join(problems) + ". Nothing was changed.") from None

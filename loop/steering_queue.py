@@ -16,7 +16,8 @@ from saltloop.chemistry.errors import SaltloopError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import LockedError, StateError, StateWriteError
 from saltloop.loop.state import utc_now
-from saltloop.loop.steering import REQUESTS, Request, StrategyOf, apply, check
+from saltloop.loop.steering import REQUESTS, apply, check
+from saltloop.loop.steering_request import Request, StrategyOf
 from saltloop.simulators.checkpoints import write_durably
 
 FOLDER = "requests"

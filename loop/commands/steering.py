@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.errors import LockedError
-from saltloop.loop.steering import Request
+from saltloop.loop.steering_request import Request
 from saltloop.loop.strategy import Strategy
 
 

@@ -11,8 +11,8 @@ from saltloop.loop.fork import fork
 from saltloop.loop.replay import verify
 from saltloop.loop.report import log_lines, status
 from saltloop.loop.screen import Screen
-from saltloop.loop.steering import ChangeBudget, ChangeSpace
 from saltloop.loop.steering_queue import submit
+from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace
 from saltloop.loop.strategy import SurrogateStrategy
 from saltloop.loop.warm_start import is_simulation, later_changes, load_known
 

@@ -13,9 +13,6 @@ from saltloop.loop.report import candidate_story, log_lines, status
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering import (
     Approve,
-    ChangeBudget,
-    ChangeSpace,
-    ChangeStopRules,
     Close,
     Pause,
     Reject,
@@ -24,6 +21,7 @@ from saltloop.loop.steering import (
     Tell,
 )
 from saltloop.loop.steering_queue import leave, submit, waiting_requests
+from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace, ChangeStopRules
 
 TOY = """
 name: toy
