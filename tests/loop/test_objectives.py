@@ -1,6 +1,7 @@
 """Several objectives: what tells each, how they are weighed together, and which measured liquids none other beats."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -206,3 +207,22 @@ def test_a_campaign_file_that_asks_for_nonsense_is_told_so(tmp_path, text, said)
     file.write_text(f"space: {{salts: [LiPF6], solvents: [EC, DMC]}}\n{text}\n")
     with pytest.raises(CampaignFileError, match=said.replace("'", "'")):
         load_campaign_file(file)
+
+
+def test_the_example_in_the_docs_is_a_campaign_that_can_choose(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    (example,) = [block for block in page.split("```yaml\n")[1:] if block.startswith("name: thin-and-cheap")]
+    (tmp_path / "c.yaml").write_text(example.split("```")[0])
+    settings = load_campaign_file(tmp_path / "c.yaml")
+    space = CandidateSpace(settings.space, BOOK)
+    encoder = FormulationEncoder(BOOK, ["LiPF6", "LiFSI"], ["EC", "DMC", "EMC", "DME"])
+    told = build_objectives(
+        settings.objectives,
+        Conductivity(),
+        encoder,
+        measurements={},
+        column=lambda name: column_values(space, encoder, name),
+        offered=settings.space.solvents,
+    )
+    (one,) = told.describe(encoder.encode([liquid(EC=0.3, EMC=0.7)]))
+    assert 2 < one["cost_per_kg"]["value"] < 6
