@@ -89,7 +89,8 @@ def _take(campaign: Campaign, request: Request, strategy_of: StrategyOf, say: Ca
 
 def _refuse_unreadable(campaign: Campaign, path: Path, error: Exception, say: Callable[[str], None]) -> None:
     if path.name not in campaign.record.request_ids:
-        reason = f"{FOLDER}/{path.name} is no request that this saltloop knows: {str(error).splitlines()[0]}"
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = f"{FOLDER}/{path.name} is no request that this saltloop knows: {why}"
         campaign.append("request_refused", {"request_id": path.name, "request": {}, "reason": reason})
         say(f"Refused: {reason}.")
     os.replace(path, path.with_suffix(".unreadable"))
