@@ -5,8 +5,11 @@ import torch
 from fakes import FakeStrategy, InlineExecutor
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller
+from saltloop.loop.events import Event
 from saltloop.loop.failures import is_of_liquid
 from saltloop.loop.feasibility import Feasibility
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.record_items import Candidate, Job
 from saltloop.loop.screen import Screen
 from saltloop.surrogates.encoding import FormulationEncoder
 
@@ -113,3 +116,30 @@ def test_it_can_be_switched_off(run):
     campaign = run("{fail_above: 1.25}", "feasibility: {enabled: false}\n")
     assert campaign.record.infeasible
     assert Feasibility.learn(campaign, FormulationEncoder(campaign.species, ["LiPF6"], ["EC", "DMC"])) is None
+
+
+def failed(record, candidate_id, kind, *, is_retryable=True):
+    """The record after the last attempt of a candidate's job has failed."""
+    record.candidates[candidate_id] = Candidate(candidate_id, 0, "oracle", {}, "f1", "", {})
+    record.jobs[candidate_id] = Job(candidate_id, candidate_id, 1)
+    data = {
+        "job_key": candidate_id, "kind": kind, "reason": kind, "is_retryable": is_retryable, "will_retry": False,
+        "wall_s": 1.0,
+    }  # fmt: skip
+    record.apply(Event(0, "", "", "job_failed", 1, "controller", data, ""))
+
+
+def test_where_only_the_machine_failed_a_formulation_may_come_again_as_often_as_a_job_is_retried():
+    record = CampaignRecord(settings={"execution": {"retries": 1}})
+    failed(record, "c1", "timeout")
+    assert not record.infeasible
+    assert not record.spent()
+    failed(record, "c2", "worker_died")
+    assert record.spent() == {"f1"}
+    assert not record.infeasible
+
+
+def test_where_the_liquid_failed_it_never_comes_again():
+    record = CampaignRecord(settings={"execution": {"retries": 5}})
+    failed(record, "c1", "crystallised", is_retryable=False)
+    assert record.spent() == {"f1"} == set(record.infeasible)
