@@ -11,10 +11,11 @@ from saltloop.loop.acquisition_field import Field
 from saltloop.loop.acquisition_functions import SMOOTH_KINDS, Feasibility
 from saltloop.loop.acquisition_kinds import Improve, Picks, pick
 from saltloop.loop.acquisition_outlook import outlook
+from saltloop.loop.acquisition_rankings import Pool
 from saltloop.loop.acquisition_refine import climb
 from saltloop.loop.acquisition_replicates import Replicate, replicates
 from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.acquisition_shortlist import Pool, screen
+from saltloop.loop.acquisition_shortlist import screen
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.objectives import Objectives
 

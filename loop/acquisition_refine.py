@@ -22,7 +22,7 @@ from botorch.optim import optimize_acqf
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import Species
 from saltloop.loop.acquisition_functions import values
-from saltloop.loop.acquisition_shortlist import Pool
+from saltloop.loop.acquisition_rankings import Pool
 from saltloop.loop.space_settings import Grid, ShareBounds, SpaceSettings
 from torch import Tensor
 

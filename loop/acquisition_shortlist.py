@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from botorch.sampling.normal import IIDNormalSampler
 from saltloop.chemistry.formulation import Formulation
+from saltloop.loop.acquisition_rankings import Candidates, Pool, Ranking
 from saltloop.loop.acquisition_settings import AcquisitionSettings
 from saltloop.loop.acquisition_table import TableModel, table_of
 from saltloop.loop.objectives import Objectives, scalarisations
-from saltloop.surrogates.encoding import ABSENT, FormulationEncoder
+from saltloop.surrogates.encoding import FormulationEncoder
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -42,29 +43,6 @@ MOST_THREADS = 4
 LARGEST_WHOLE = 2048
 #: A liquid that breaks a limit beyond doubt ranks this much lower, in units of the spread.
 BARRED = 1e6
-FAMILY_SEED = 20260101
-
-
-class Pool(Protocol):
-    """What is chosen from: a streamed space (``CandidateSpace``) or a list of formulations."""
-
-    @property
-    def is_listed(self) -> bool:
-        """Whether it is a fixed list, between whose entries there is nothing."""
-
-    def __len__(self) -> int: ...
-
-    def stream(self, encoder: FormulationEncoder, *, chunk: int = 16_384) -> Iterator[np.ndarray]:
-        """Encoded rows of all allowed candidates."""
-
-    def contains(self, formulation: Formulation) -> bool:
-        """Whether a formulation is allowed."""
-
-    def as_weighed(self, row: Tensor, encoder: FormulationEncoder, *, digits: int = 4) -> Formulation:
-        """A row as a formulation with amounts that can be weighed."""
-
-    def neighbours(self, formulation: Formulation) -> list[Formulation]:
-        """Allowed formulations one discrete move away."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +70,13 @@ def screen(
     progress: Callable[[int, int], None] | None = None,
 ) -> Shortlist:
     """Stream the pool once and keep what an acquisition function should look at."""
-    candidates = _Candidates(pool, encoder, known_ids)
+    candidates = Candidates(pool, encoder, known_ids)
+    # However little the settings leave, a batch must find its formulations, be they all of one family.
+    size, per_family = max(settings.shortlist, 2 * n), max(settings.per_family, n)
     is_whole = pool.is_listed and len(pool) <= LARGEST_WHOLE
-    whole = _Ranking(LARGEST_WHOLE, LARGEST_WHOLE, candidates)
-    rankings: list[tuple[Score, _Ranking]] = []
-    uniform = _Ranking(n, n, candidates)
+    whole = Ranking(LARGEST_WHOLE, LARGEST_WHOLE, candidates)
+    rankings: list[tuple[Score, Ranking]] = []
+    uniform = Ranking(n, n, candidates)
     generator = np.random.default_rng(seed)
     n_screened = 0
     chunks = pool.stream(encoder)
@@ -109,7 +89,7 @@ def screen(
             if not rankings:
                 spread = mean.std(0, correction=0) + std.mean(0)
                 scores = _scores(objectives, spread.clamp_min(1e-9))
-                rankings = [(s, _Ranking(settings.shortlist, settings.per_family, candidates)) for s in scores]
+                rankings = [(s, Ranking(size, per_family, candidates)) for s in scores]
             for score, ranking in rankings:
                 ranking.offer(chunk, score(mean, std, log_p).numpy())
         if settings.kind == "uniform":
@@ -117,7 +97,7 @@ def screen(
         n_screened += len(chunk)
         if progress:
             progress(n_screened, len(pool))
-    kept = whole.rows if is_whole else _mix(objectives, [r.rows for _, r in rankings], settings.shortlist, seed)
+    kept = whole.rows if is_whole else _mix(objectives, [r.rows for _, r in rankings], size, seed)
     drawn = candidates.formulations(uniform.rows)
     listed = {one.formulation_id: one for one in (*drawn, *candidates.formulations(kept))}
     place = {key: index for index, key in enumerate(listed)}
@@ -189,77 +169,6 @@ def _scores(objectives: Objectives, spread: Tensor) -> list[Score]:
         return score
 
     return [under(weights, width) for width in WIDTHS for weights in scalarisations(objectives)]
-
-
-class _Candidates:
-    """Rows as formulations, each worked out once, and whether they are known already."""
-
-    def __init__(self, pool: Pool, encoder: FormulationEncoder, known_ids: frozenset[str]) -> None:
-        self._pool, self._encoder, self._known_ids = pool, encoder, known_ids
-        self._found: dict[bytes, Formulation] = {}
-        # A family is told by the sum of random numbers of its species: rows of one family have one sum.
-        self._marks = np.random.default_rng(FAMILY_SEED).random(encoder.dim)
-        self._marks[encoder.temperature_index] = 0.0
-
-    def families(self, rows: np.ndarray) -> np.ndarray:
-        """A number for each row (n x dim) that is the same for the same salts and solvents."""
-        marks: np.ndarray = (rows > ABSENT) @ self._marks
-        return marks
-
-    def formulations(self, rows: np.ndarray) -> list[Formulation]:
-        return [self._formulation(row) for row in rows]
-
-    def is_known(self, rows: np.ndarray) -> np.ndarray:
-        return np.array([self._formulation(row).formulation_id in self._known_ids for row in rows], dtype=bool)
-
-    def _formulation(self, row: np.ndarray) -> Formulation:
-        key = row.tobytes()
-        if key not in self._found:
-            self._found[key] = self._pool.as_weighed(torch.from_numpy(row), self._encoder)
-        return self._found[key]
-
-
-class _Ranking:
-    """The best ``size`` unknown rows so far by one score, with at most ``per_family`` of a family; best first."""
-
-    def __init__(self, size: int, per_family: int, candidates: _Candidates) -> None:
-        self._size, self._per_family, self._candidates = size, per_family, candidates
-        self.rows = np.empty((0, 0))
-        self._scores = np.empty(0)
-
-    def offer(self, rows: np.ndarray, scores: np.ndarray) -> None:
-        """Take what belongs to the best from a chunk of rows (n x dim) with their scores (n)."""
-        n_kept = len(self._scores)
-        if n_kept == self._size:
-            better = scores > self._scores[-1]
-            rows, scores = rows[better], scores[better]
-        if not len(rows):
-            return
-        rows = np.concatenate([self.rows, rows]) if n_kept else rows
-        scores = np.concatenate([self._scores, scores])
-        families = self._candidates.families(rows)
-        is_new = np.arange(len(rows)) >= n_kept
-        left = np.argsort(-scores, kind="stable")
-        while True:
-            order = left[_place_in_family(families[left]) < self._per_family][: self._size]
-            fresh = order[is_new[order]]
-            known = fresh[self._candidates.is_known(rows[fresh])]
-            is_new[fresh] = False
-            if not len(known):
-                break
-            left = left[~np.isin(left, known)]
-        self.rows, self._scores = rows[order], scores[order]
-
-
-def _place_in_family(families: np.ndarray) -> np.ndarray:
-    """How many of the same family stand before each entry."""
-    order = np.argsort(families, kind="stable")
-    ordered = families[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    first = np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
-    place = np.empty(len(families), dtype=int)
-    place[order] = np.arange(len(families)) - first
-    return place
 
 
 def _mix(objectives: Objectives, rankings: Sequence[np.ndarray], size: int, seed: int) -> np.ndarray:

@@ -141,6 +141,21 @@ def test_drawn_uniformly_every_family_comes_up():
     assert len(drawn) > 20, "of 30 families"
 
 
+def test_a_large_batch_of_a_single_family_is_found():
+    space = space_of(salts=["LiPF6"], solvents=["DMC"], max_solvents=1, concentration={"step": 0.02})
+    found = screen(
+        Objectives.conductivity_alone(Smooth()),
+        ENCODER,
+        space,
+        AcquisitionSettings(shortlist=8, per_family=1),
+        n=30,
+        known_ids=frozenset(),
+        feasibility=None,
+        seed=0,
+    )
+    assert len(found.formulations) >= 30
+
+
 # The mixed optimiser
 
 
