@@ -13,7 +13,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from saltloop.loop.acquisition_settings import AcquisitionSettings
 from saltloop.loop.acquisition_table import TableModel, table_of
 from saltloop.loop.objectives import Objectives, scalarisations
 from saltloop.surrogates.encoding import FormulationEncoder
+from saltloop.surrogates.threads import one_torch_thread
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -135,17 +135,6 @@ def _told(
                 yield done, prediction.result()
         for done, prediction in ahead:
             yield done, prediction.result()
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """One thread for each operation: chunks are worked on side by side instead."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]

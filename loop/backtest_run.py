@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +72,7 @@ def run_seeds(
 
 def run_seed(plan: Plan, seed: int, file: Path, after_round: Callable[[], None] | None = None) -> None:
     """Replay one seed, from its file if that has rounds already."""
+    from saltloop.surrogates.threads import one_torch_thread
 
     def keep(trace: Trace) -> None:
         _write(file, trace)
@@ -80,7 +80,7 @@ def run_seed(plan: Plan, seed: int, file: Path, after_round: Callable[[], None] 
             after_round()
 
     so_far = _read(file, seed) if file.exists() else None
-    with _one_thread():
+    with one_torch_thread():
         replay(
             plan.pool,
             plan.strategy,
@@ -130,19 +130,6 @@ def _in_processes(plan: Plan, files: dict[int, Path], workers: int, tell: Callab
     finally:
         pool.shutdown(cancel_futures=True)
     tell()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Last digits depend on the number of threads, and processes with several threads each wait for one another."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write(file: Path, trace: Trace) -> None:

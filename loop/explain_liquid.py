@@ -25,7 +25,7 @@ NOTICEABLE = 0.01
 
 def explain_liquid(subject: Subject, liquid: Formulation, progress: Progress = lambda done, total: None) -> Explanation:
     """The page of one formulation."""
-    from saltloop.loop.strategy import Neighbours
+    from saltloop.loop.neighbours import Neighbours
     from saltloop.surrogates.routing import routes_of
     from saltloop.surrogates.sensitivity import sensitivities
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from saltloop.loop.screening_table import RankedTable
 from saltloop.loop.screening_work import Progress, Scorer, ScreeningPlan, ScreeningWork
 from saltloop.loop.space import CandidateSpace
 from saltloop.loop.space_columns import EncoderColumns
+from saltloop.surrogates.threads import one_torch_thread
 
 LEAST_PART = 262_144
 MOST_PARTS = 512
@@ -106,14 +106,3 @@ def _run(
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """One thread for each tensor operation: the workers are the parallelism."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,6 +13,7 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
+from saltloop.loop.neighbours import Neighbours
 from saltloop.loop.warm_start import CAMPAIGN_PREFIX, is_simulation, load_known
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ Progress = Callable[[int, int], None]
 #: Measured formulations within this many kelvin of the campaign's temperature count as measured in its space.
 SAME_TEMPERATURE_K = 2.0
 N_BASELINE = 20
-N_NEAREST = 3
 N_ALTERNATIVES = 5
 
 
@@ -305,48 +305,6 @@ class SurrogateStrategy:
 
 def _rows_hash(measurements: Sequence[Measurement]) -> str:
     return content_hash(sorted((m.measurement_id, m.value, m.standard_uncertainty) for m in measurements))
-
-
-class Neighbours:
-    """Distances among formulations: half the mole fractions exchanged, plus molality / 2 and temperature / 100 K."""
-
-    def __init__(self, encoder: Any, known: Sequence[Measurement]) -> None:
-        latest = {m.formulation.formulation_id: m for m in known}
-        self._encoder, self._known = encoder, list(latest.values())
-        self._X = encoder.encode([m.formulation for m in self._known])
-
-    def of(self, formulation: Formulation) -> list[dict[str, Any]]:
-        gap = (self._X - self._encoder.encode([formulation])).abs()
-        distance = (
-            0.5 * gap[:, self._encoder.solvent_slice].sum(-1)
-            + 0.5 * gap[:, self._encoder.salt_slice].sum(-1)
-            + gap[:, self._encoder.temperature_index] / 100
-        )
-        return [
-            {
-                "text": _readable(self._known[i].formulation),
-                "conductivity_mS_cm": self._known[i].value,
-                "reference": self._known[i].reference,
-                "distance": round(float(distance[i]), 4),
-            }
-            for i in distance.argsort(stable=True)[:N_NEAREST].tolist()
-        ]
-
-
-def _readable(formulation: Formulation) -> str:
-    """The text form with amounts rounded to what a person takes in; for display only."""
-    salts = {salt.name: float(f"{amount:.3g}") for salt, amount in formulation.salts}
-    solvents = {solvent.name: round(share, 2) for solvent, share in formulation.solvents}
-    if not all(solvents.values()) or abs(sum(solvents.values()) - 1) > 1e-3:
-        return str(formulation)
-    rounded = Formulation(
-        tuple((salt, salts[salt.name]) for salt, _ in formulation.salts),
-        tuple((solvent, solvents[solvent.name]) for solvent, _ in formulation.solvents),
-        formulation.concentration_unit,
-        formulation.basis,
-        formulation.temperature_K,
-    )
-    return str(rounded)
 
 
 def _entry(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from saltloop.surrogates.mfnet import MFNetEnsemble
 from saltloop.surrogates.scan import ScanEnsemble
 from saltloop.surrogates.settings import SurrogateSettings
+from saltloop.surrogates.threads import one_torch_thread
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -43,19 +43,7 @@ class TrainingRows:
         return TrainingRows(self.X[index], self.y[index], self.std[index])
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one thread: the matrices are too small for more to help, on a shared core several wait for each other,
-    and the weights do not depend on how many cores a machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@_one_thread()
+@one_torch_thread()
 def train(
     network: EnsembleNetwork,
     rows: TrainingRows,
