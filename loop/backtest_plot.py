@@ -47,7 +47,7 @@ def plot_backtest(pool: Pool, traces: Sequence[Trace], start: Start, path: Path,
     for axes in (left, right):
         axes.set_xlabel(f"queries after {n_start} start points")
         axes.set_xlim(0, n_queries)
-        axes.legend(fontsize=8, frameon=False, loc="lower right" if axes is left else "upper left")
+        axes.legend(fontsize=8, frameon=False, loc="lower right")
     figure.suptitle(f"{title}, {len(traces)} seeds", fontsize=12)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -28,7 +28,7 @@ def fixed_space(space: SpaceSettings, fixed: Mapping[str, float | str], species:
     """The settings of a space in which some factors have one value each.
 
     Args:
-        fixed: ``salt`` (a name), ``molality`` or ``concentration`` (in the space's unit), ``temperature_K``, or a
+        fixed: ``salt`` (a name; the only salt, or one of several where the space wants several), ``molality`` or ``concentration`` (in the space's unit), ``temperature_K``, or a
             solvent's name (its share in the space's basis).
 
     Raises:
@@ -40,9 +40,10 @@ def fixed_space(space: SpaceSettings, fixed: Mapping[str, float | str], species:
     for name, value in fixed.items():
         if name == "salt":
             salt = _offered(str(value), space.salts, species, "salt")
-            values["include"] = [*values["include"], [salt]]
-            if space.max_salts == 1:
-                values["salts"] = [salt]
+            if space.min_salts == 1:
+                values["salts"], values["max_salts"] = [salt], 1
+            else:
+                values["include"] = [*values["include"], [salt]]
         elif name in ("molality", "concentration"):
             values["concentration"] = [_within(name, value, values_of(space.concentration))]
         elif name == "temperature_K":

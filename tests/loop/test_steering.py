@@ -4,13 +4,16 @@ import json
 
 import pytest
 from fakes import FakeStrategy, InlineExecutor
+from saltloop.chemistry import SpeciesBook
 from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
+from saltloop.loop.fixing import fixed_space
 from saltloop.loop.replay import verify
 from saltloop.loop.report import candidate_story, log_lines, status
 from saltloop.loop.screen import Screen
+from saltloop.loop.space_settings import SpaceSettings
 from saltloop.loop.steering import (
     Approve,
     Close,
@@ -109,6 +112,15 @@ def test_reproposing_fixes_a_factor_and_replaces_the_candidate_in_one_event(fold
     assert campaign.record.candidates[first].status == "rejected"
     assert campaign.record.n_rounds == 1
     assert f"in place of {first} with salt = LiFSI, molality = 1.0, EC = 0.3" in "\n".join(log_lines(campaign.events))
+
+
+def test_a_fixed_salt_is_the_only_one_unless_the_space_wants_several():
+    book = SpeciesBook.builtin()
+    space = SpaceSettings(salts=("LiPF6", "LiFSI"), solvents=("EC", "EMC"), max_salts=2)
+    alone = fixed_space(space, {"salt": "LiFSI"}, book)
+    assert (alone.salts, alone.max_salts) == (("LiFSI",), 1)
+    pairs = fixed_space(space.model_copy(update={"min_salts": 2}), {"salt": "LiFSI"}, book)
+    assert (pairs.salts, pairs.include) == (("LiPF6", "LiFSI"), (("LiFSI",),))
 
 
 @pytest.mark.parametrize(
