@@ -28,8 +28,9 @@ def fixed_space(space: SpaceSettings, fixed: Mapping[str, float | str], species:
     """The settings of a space in which some factors have one value each.
 
     Args:
-        fixed: ``salt`` (a name; the only salt, or one of several where the space wants several), ``molality`` or ``concentration`` (in the space's unit), ``temperature_K``, or a
-            solvent's name (its share in the space's basis).
+        fixed: ``salt`` (a name; the only salt, or one of them where the space wants several), ``molality`` or
+            ``concentration`` (in the space's unit), ``temperature_K``, or a solvent's name (its share in the space's
+            basis).
 
     Raises:
         CampaignError: no such factor, a value of the wrong kind, or one outside the space.
