@@ -77,7 +77,7 @@ def _line(one: dict[str, Any]) -> str:
             f"{one['n_liquids']} liquid(s), values scatter by {100 * total:.0f} %"
         )
     elif one["source"] != "experiment":
-        words += "; its bias is not known: no liquid has both values"
+        words += "; its bias was not known at the last decision: no liquid had both values"
     return words
 
 
