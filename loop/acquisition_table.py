@@ -16,6 +16,7 @@ from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.posteriors.transformed import TransformedPosterior
 from gpytorch.distributions import MultivariateNormal
+from saltloop.surrogates.single_output import SingleOutput
 from torch import Tensor
 
 #: Added to the diagonal of covariances, relative to the mean variance of the table: a point may stand beside itself.
@@ -32,18 +33,10 @@ def gaussian_part(posterior: Any) -> tuple[Any, Transform | None]:
     return posterior, transform
 
 
-class _OneOutput(GPyTorchModel):
+class _OneOutput(SingleOutput, GPyTorchModel):
     """What BoTorch asks of a model with one output beside its posterior."""
 
     transform: Transform | None = None
-
-    @property
-    def num_outputs(self) -> int:
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return torch.Size([])
 
 
 class TableModel(_OneOutput):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from saltloop.chemistry.errors import SaltloopError
+from saltloop.chemistry.species import Species, SpeciesBook
 from torch import Tensor
 
 FORMAT = "saltloop-surrogate"
@@ -63,3 +65,41 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{FORMAT_VERSION}). Train again."
         )
     return tensors, header
+
+
+def species_metadata(salts: Sequence[Species], solvents: Sequence[Species]) -> dict[str, Any]:
+    """How a checkpoint names the species that its surrogate has columns for."""
+    return {
+        "salts": [{"name": one.name, "inchikey": one.inchikey} for one in salts],
+        "solvents": [{"name": one.name, "inchikey": one.inchikey} for one in solvents],
+    }
+
+
+def recorded_species(path: Path, header: Mapping[str, Any], species: SpeciesBook) -> tuple[list[str], list[str]]:
+    """The names of the salts and of the solvents of a checkpoint.
+
+    Raises:
+        CheckpointError: a species of that name is another one in ``species``.
+    """
+    names: tuple[list[str], list[str]] = ([], [])
+    for kind, look_up, found in (("salts", species.salt, names[0]), ("solvents", species.solvent, names[1])):
+        for entry in header[kind]:
+            here = look_up(entry["name"])
+            if here.inchikey != entry["inchikey"]:
+                raise CheckpointError(
+                    f"{path} was trained with {entry['name']!r} as {entry['inchikey']}, which is {here.inchikey} here; "
+                    "train again, or give your species another name."
+                )
+            found.append(entry["name"])
+    return names
+
+
+@contextmanager
+def complete_checkpoint(path: Path) -> Iterator[None]:
+    """Turns what a checkpoint lacks, or holds in another shape, into a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not hold what a checkpoint must ({error}); train again.") from None

@@ -11,11 +11,17 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.surrogates.calibration import ConformalQuantiles
-from saltloop.surrogates.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from saltloop.surrogates.checkpoint import (
+    complete_checkpoint,
+    read_checkpoint,
+    recorded_species,
+    species_metadata,
+    write_checkpoint,
+)
 from saltloop.surrogates.encoding import FormulationEncoder
 from saltloop.surrogates.law_gp import ConductivityLaw, LawGP, MixtureFeatures
 from saltloop.surrogates.settings import SurrogateSettings
-from saltloop.surrogates.surrogate import Prediction, check_species, identity
+from saltloop.surrogates.surrogate import Prediction
 
 MIN_ROWS, MAX_ROWS = 3, 2000
 
@@ -95,8 +101,7 @@ class GPSurrogate:
         }
         metadata = {
             "settings": self.settings.model_dump(mode="json"),
-            "salts": [identity(salt) for salt in self.encoder.salts],
-            "solvents": [identity(solvent) for solvent in self.encoder.solvents],
+            **species_metadata(self.encoder.salts, self.encoder.solvents),
             "measurement_ids": names,
         }
         return write_checkpoint(path, tensors, metadata)
@@ -109,20 +114,14 @@ class GPSurrogate:
             CheckpointError: not a checkpoint of ours, or its species are not those of ``species``.
         """
         tensors, header = read_checkpoint(path)
-        try:
+        with complete_checkpoint(path):
             settings = SurrogateSettings.model_validate(header["settings"])
-            check_species(path, header["salts"], species.salt)
-            check_species(path, header["solvents"], species.solvent)
-            surrogate = cls(settings, species, *([e["name"] for e in header[kind]] for kind in ("salts", "solvents")))
+            surrogate = cls(settings, species, *recorded_species(path, header, species))
             values = zip(tensors["X"], tensors["y"].tolist(), tensors["std"].tolist(), strict=True)
             surrogate._rows = dict(zip(header["measurement_ids"], values, strict=True))
             surrogate._extra_noise = float(tensors["extra_noise"])
             surrogate._law = ConductivityLaw(MixtureFeatures(surrogate.encoder))
             surrogate._law.theta.data.copy_(tensors["theta"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path} does not hold what a checkpoint must ({error}); train again.") from None
         return surrogate
 
     def _encoded(self, measurements: Sequence[Measurement]) -> dict[str, tuple[torch.Tensor, float, float]]:

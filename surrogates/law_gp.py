@@ -28,6 +28,7 @@ from saltloop.chemistry.species import SpeciesBook
 from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES, descriptor_table
 from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.encoding import FormulationEncoder
+from saltloop.surrogates.single_output import SingleOutput
 from torch import Tensor
 
 #: Of the solvents: what the law and the process read directly.
@@ -186,7 +187,7 @@ def _matern32(squared: Tensor) -> Tensor:
     return (1 + d) * torch.exp(-d)
 
 
-class LawGP(Model):
+class LawGP(SingleOutput, Model):
     """The posterior of the conductivity (mS/cm) over encoded formulations, one output."""
 
     def __init__(
@@ -218,14 +219,6 @@ class LawGP(Model):
     def extra_noise(self) -> float:
         """Variance of what measurements scatter beyond their stated uncertainty, in mS/cm."""
         return float(self._process.likelihood.second_noise)
-
-    @property
-    def num_outputs(self) -> int:
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return torch.Size([])
 
     def fit(self) -> None:
         """Hyperparameters of largest posterior density, from the prior's median."""

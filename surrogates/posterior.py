@@ -14,6 +14,7 @@ from saltloop.surrogates.calibration import ErrorScale
 from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.ensemble import EnsembleNetwork, TrainingRows
 from saltloop.surrogates.local import LocalCorrection
+from saltloop.surrogates.single_output import SingleOutput
 from torch import Tensor
 
 #: Share of the (scaled) ensemble variance that is local: correlated over the latent features, not through the few
@@ -53,7 +54,7 @@ class LatentScale:
         return ((side_by_side(latent) - self.centre) / self.width).double()
 
 
-class SurrogateModel(Model):
+class SurrogateModel(SingleOutput, Model):
     """Joint posterior of the conductivity (mS/cm) over encoded formulations, one output.
 
     Prior mean: the mean of the members and, near the training set, ``LocalCorrection``. Prior variance:
@@ -87,14 +88,6 @@ class SurrogateModel(Model):
                 residual = (observations.y - mean).unsqueeze(-1)
                 self._weights = torch.cholesky_solve(residual, self._cholesky)
             self._seen = seen
-
-    @property
-    def num_outputs(self) -> int:
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return torch.Size([])
 
     def posterior(
         self,

@@ -11,7 +11,7 @@ import torch
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.chemistry.species import Species, SpeciesBook
+from saltloop.chemistry.species import SpeciesBook
 from saltloop.surrogates.calibration import (
     ConformalQuantiles,
     ErrorScale,
@@ -20,7 +20,13 @@ from saltloop.surrogates.calibration import (
     fit_scale,
     near_errors,
 )
-from saltloop.surrogates.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from saltloop.surrogates.checkpoint import (
+    complete_checkpoint,
+    read_checkpoint,
+    recorded_species,
+    species_metadata,
+    write_checkpoint,
+)
 from saltloop.surrogates.descriptors import descriptor_table, scan_descriptor_table
 from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.encoding import FormulationEncoder
@@ -173,8 +179,7 @@ class MFNetSurrogate:
             tensors |= {f"local.{name}": getattr(fitted.local, name) for name in LOCAL_TENSORS}
         metadata = {
             "settings": self.settings.model_dump(mode="json"),
-            "salts": [identity(salt) for salt in self.encoder.salts],
-            "solvents": [identity(solvent) for solvent in self.encoder.solvents],
+            **species_metadata(self.encoder.salts, self.encoder.solvents),
             "scale": asdict(fitted.scale),
             "lengthscale": fitted.latent.lengthscale,
         }
@@ -188,11 +193,9 @@ class MFNetSurrogate:
             CheckpointError: not a checkpoint of ours, or its species are not those of ``species``.
         """
         tensors, header = read_checkpoint(path)
-        try:
+        with complete_checkpoint(path):
             settings = SurrogateSettings.model_validate(header["settings"])
-            check_species(path, header["salts"], species.salt)
-            check_species(path, header["solvents"], species.solvent)
-            names = [[entry["name"] for entry in header[kind]] for kind in ("salts", "solvents")]
+            names = recorded_species(path, header, species)
             surrogate = cls(settings, species, *names)
             network = surrogate._new_network(settings, torch.Generator())
             state = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
@@ -209,10 +212,6 @@ class MFNetSurrogate:
                 TrainingDomain(tensors["domain.liquids"], tensors["domain.low"], tensors["domain.high"], len(names[0])),
                 local,
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path} does not hold what a checkpoint must ({error}); train again.") from None
         network.requires_grad_(False)
         return surrogate
 
@@ -235,18 +234,3 @@ class MFNetSurrogate:
             y=torch.tensor([m.value for m in in_mS_cm], dtype=torch.double),
             std=torch.tensor([m.standard_uncertainty for m in in_mS_cm], dtype=torch.double),
         )
-
-
-def identity(species: Species) -> dict[str, str]:
-    """How a checkpoint names a species."""
-    return {"name": species.name, "inchikey": species.inchikey}
-
-
-def check_species(path: Path, recorded: list[dict[str, str]], look_up: Callable[[str], Species]) -> None:
-    for entry in recorded:
-        found = look_up(entry["name"])
-        if found.inchikey != entry["inchikey"]:
-            raise CheckpointError(
-                f"{path} was trained with {entry['name']!r} as {entry['inchikey']}, which is {found.inchikey} here; "
-                "train again, or give your species another name."
-            )
