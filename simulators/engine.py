@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from .boxes import BoxContents, estimated_density_g_cm3, pack
 from .checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpoint, write_piece
 from .failures import SimulationFailureError
-from .forcefield import build_system, molecule_ranges
+from .force_model import ForceModel
+from .forcefield import molecule_ranges
 from .platforms import ChosenPlatform
 from .protocols import Npt, Nvt, Protocol
 from .recorder import Recorder
@@ -32,6 +33,7 @@ class Simulation:
 
     contents: BoxContents
     protocol: Protocol
+    forces: ForceModel
     folder: Path
     """Where checkpoints and samples live."""
     seed: int
@@ -132,7 +134,7 @@ class Simulation:
                 factor *= 0.9
                 self.notes.append(f"packing failed and was tried again at {factor:.2f} of the estimated density")
         self.progress(0.01, f"minimising {self.contents.n_atoms} atoms")
-        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        system = self.forces.system(self.contents.molecules, edge)
         context = self.platform.context(system, openmm.VerletIntegrator(0.001))
         context.setPositions(positions)
         openmm.LocalEnergyMinimizer.minimize(context, 50.0, self.protocol.minimise.max_iterations)
@@ -143,12 +145,12 @@ class Simulation:
         return state
 
     def _check_edge(self, packed_edge_nm: float, density_g_cm3: float) -> None:
-        needed = 2 * self.protocol.force_field.cutoff_nm
+        needed = self.forces.min_edge_nm
         if min(packed_edge_nm, self.contents.edge_nm(density_g_cm3 * 1.1)) < needed:
             raise SimulationFailureError(
                 "box_too_small",
                 f"{self.contents.n_atoms} atoms fill a box of about {self.contents.edge_nm(density_g_cm3):.2f} nm, too "
-                f"small for a cutoff of {self.protocol.force_field.cutoff_nm} nm; raise box.target_atoms",
+                f"small for a cutoff of {needed / 2:g} nm; raise box.target_atoms",
                 is_retryable=False,
             )
 
@@ -257,7 +259,7 @@ class Simulation:
         import openmm
 
         edge = state.getPeriodicBoxVectors()[0][0]._value
-        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        system = self.forces.system(self.contents.molecules, edge)
         if isinstance(settings, Npt):
             barostat = openmm.MonteCarloBarostat(
                 settings.pressure_bar, self._temperature_K, settings.barostat_interval_steps
@@ -287,7 +289,7 @@ class Simulation:
         )
         sizes = np.diff([*self._starts, len(positions)])
         positions = positions + np.repeat(centres * (edge / old_edge - 1), sizes, axis=0)
-        system = build_system(self.contents.molecules, self.protocol.force_field, edge)
+        system = self.forces.system(self.contents.molecules, edge)
         context = self.platform.context(system, openmm.VerletIntegrator(0.001))
         context.setPositions(positions)
         context.setVelocities(state.getVelocities())
@@ -317,13 +319,7 @@ class Simulation:
         return np.array([atom.mass for species, _ in self._ranges for atom in species.atoms])
 
     def _kinetic_degrees(self) -> int:
-        constraints = 0
-        if self.protocol.force_field.constrain_hydrogens:
-            for species, count in self.contents.molecules:
-                constraints += count * sum(
-                    "H" in (species.atoms[i].element, species.atoms[j].element) for i, j, _, _ in species.bonds
-                )
-        return 3 * self.contents.n_atoms - constraints
+        return 3 * self.contents.n_atoms - self.forces.n_constraints(self.contents.molecules)
 
     def _random(self, purpose: str, step: int) -> int:
         """A seed for OpenMM, another one for each stage and each session."""

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .force_model import Molecules
 from .protocols import ForceFieldSettings
 from .species_parameters import SpeciesParameters
 
 if TYPE_CHECKING:
     import openmm
 
-Molecules = Sequence[tuple[SpeciesParameters, int]]
-"""Species with their numbers of molecules, in the order of the atoms in the box."""
+
+@dataclass(frozen=True)
+class ClassicalForceField:
+    """The parameter files and how they are used; a ``ForceModel``."""
+
+    settings: ForceFieldSettings
+
+    @property
+    def min_edge_nm(self) -> float:
+        return 2 * self.settings.cutoff_nm
+
+    def system(self, molecules: Molecules, edge_nm: float) -> openmm.System:
+        """As ``build_system``."""
+        return build_system(molecules, self.settings, edge_nm)
+
+    def n_constraints(self, molecules: Molecules) -> int:
+        """Bonds to hydrogen, where they are constrained."""
+        if not self.settings.constrain_hydrogens:
+            return 0
+        return sum(
+            count * sum("H" in (species.atoms[i].element, species.atoms[j].element) for i, j, _, _ in species.bonds)
+            for species, count in molecules
+        )
+
+    def describe(self, molecules: Molecules) -> dict[str, Any]:
+        """Names, scalings, the source of each species' parameters and a hash of all of them."""
+        parameters = [species.model_dump(mode="json") for species, _ in molecules]
+        return {
+            "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
+            "ions": "Canongia Lopes and Padua (Li+: Aqvist)",
+            "mixing_rule": self.settings.mixing_rule,
+            "ion_charge_scale": self.settings.ion_charge_scale,
+            "solvent_charge_scale": self.settings.solvent_charge_scale,
+            "parameters_sha256": hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest(),
+            "sources": {species.name: species.provenance.get("source", "") for species, _ in molecules},
+        }
 
 
 def build_system(molecules: Molecules, settings: ForceFieldSettings, box_nm: float | None) -> openmm.System:

@@ -14,6 +14,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 
 from .failures import SimulationFailureError
+from .forcefield import ClassicalForceField
 from .oracle import Failure, OracleOutcome, Progress, UnsupportedFormulationError
 from .protocols import Protocol
 from .species_parameters import all_parameters, parameters_of
@@ -36,6 +37,7 @@ class OpenMMOracle:
 
     def __init__(self, protocol: Protocol, species: SpeciesBook, *, platform: Any = "auto", threads: int = 1) -> None:
         self.protocol = protocol
+        self._forces = ClassicalForceField(protocol.force_field)
         self._species = species
         self._platform = platform
         self._threads = threads
@@ -63,11 +65,11 @@ class OpenMMOracle:
         except FormulationError as error:
             raise UnsupportedFormulationError(str(error)) from None
         edge = contents.edge_nm(estimated_density_g_cm3(contents.formulation)[0] * 1.1)
-        cutoff = self.protocol.force_field.cutoff_nm
-        if edge < 2 * cutoff:
+        if edge < self._forces.min_edge_nm:
             raise UnsupportedFormulationError(
-                f"{formulation}: {contents.n_atoms} atoms make a box of {edge:.2f} nm, too small for a cutoff of "
-                f"{cutoff:g} nm; raise 'box.target_atoms' in the protocol (now {self.protocol.box.target_atoms})."
+                f"{formulation}: {contents.n_atoms} atoms make a box of {edge:.2f} nm, too small for a cutoff "
+                f"of {self._forces.min_edge_nm / 2:g} nm; raise 'box.target_atoms' in the protocol (now "
+                f"{self.protocol.box.target_atoms})."
             )
 
     def run(
@@ -94,6 +96,7 @@ class OpenMMOracle:
             simulation = Simulation(
                 contents=contents,
                 protocol=self.protocol,
+                forces=self._forces,
                 folder=job_dir / MD_FOLDER,
                 seed=seed + 7919 * len(earlier),
                 platform=platform,
@@ -131,18 +134,9 @@ class OpenMMOracle:
     def _provenance(
         self, formulation: Formulation, contents: BoxContents, simulation: Simulation | None
     ) -> dict[str, Any]:
-        used = {species.name: species.provenance for species, _ in contents.molecules}
         return {
             "protocol": self.protocol.model_dump(mode="json"),
-            "force_field": {
-                "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
-                "ions": "Canongia Lopes and Padua (Li+: Aqvist)",
-                "mixing_rule": self.protocol.force_field.mixing_rule,
-                "ion_charge_scale": self.protocol.force_field.ion_charge_scale,
-                "solvent_charge_scale": self.protocol.force_field.solvent_charge_scale,
-                "parameters_sha256": _sha256([one.model_dump(mode="json") for one, _ in contents.molecules]),
-                "sources": {name: one.get("source", "") for name, one in used.items()},
-            },
+            "force_field": self._forces.describe(contents.molecules),
             "composition": {
                 "asked": str(formulation),
                 "simulated": str(contents.formulation),

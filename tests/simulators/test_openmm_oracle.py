@@ -13,10 +13,11 @@ from saltloop.simulators import openmm_oracle as oracle_module
 from saltloop.simulators import platforms, sanity
 from saltloop.simulators.boxes import contents_of
 from saltloop.simulators.failures import SimulationFailureError
+from saltloop.simulators.forcefield import ClassicalForceField
 from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.openmm_oracle import OpenMMOracle
 from saltloop.simulators.oracle import UnsupportedFormulationError
-from saltloop.simulators.protocols import resolve_protocol
+from saltloop.simulators.protocols import ForceFieldSettings, resolve_protocol
 from tiny_protocol import TINY
 
 N_FRAMES = 40
@@ -286,6 +287,7 @@ def test_the_time_between_frames_is_that_of_whole_steps(finished):
     simulation = engine_module.Simulation(
         contents=contents_of(LIQUID, resolve_protocol(TINY).box, BOOK),
         protocol=resolve_protocol({**TINY, "frame_ps": 0.09}),
+        forces=ClassicalForceField(ForceFieldSettings()),
         folder=folder / "md",
         seed=1,
         platform=platforms.choose_platform("CPU", 1),
