@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,10 @@ from .checkpoints import write_durably
 from .species_parameters import all_parameters
 
 if TYPE_CHECKING:
-    from .engine import Simulation
+    from collections.abc import Sequence
+
+    from .protocols import Protocol
+    from .trajectory import Trajectory
 
 MAX_ENERGY_DRIFT_SIGMA = 4.0
 MIN_ION_PAIRS = 10
@@ -36,9 +39,26 @@ class Results:
     fit_ps: tuple[float, float] = (0.0, 0.0)
 
 
-def analyse(simulation: Simulation, source: str, reference: str) -> Results:
-    """Density from the constant-pressure stage; diffusion and conductivity from production."""
-    protocol, contents = simulation.protocol, simulation.contents
+def analyse(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Results:
+    """Density from the constant-pressure stage; diffusion and conductivity from production.
+
+    ``trajectories`` are replicas: boxes of the same contents at the same temperature.
+    """
+    results = [_analyse_one(one, protocol, source, reference) for one in trajectories]
+    if len(results) == 1:
+        return results[0]
+    measurements = []
+    for same in zip(*(one.measurements for one in results), strict=True):
+        values = np.array([one.value for one in same])
+        error = math.hypot(*(one.standard_uncertainty for one in same)) / len(same)
+        error = max(error, float(values.std(ddof=1)) / math.sqrt(len(same)))
+        measurements.append(same[0].model_copy(update={"value": float(values.mean()), "standard_uncertainty": error}))
+    warnings = tuple(dict.fromkeys(warning for one in results for warning in one.warnings))
+    return replace(results[0], measurements=tuple(measurements), warnings=warnings)
+
+
+def _analyse_one(trajectory: Trajectory, protocol: Protocol, source: str, reference: str) -> Results:
+    contents = trajectory.contents
     formulation = contents.formulation
     method = f"{protocol.name} protocol, {contents.n_atoms} atoms, {protocol.produce.duration_ps:g} ps"
     warnings: list[str] = []
@@ -55,17 +75,11 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
             reference=reference,
         )
 
-    mean_density, density_series = simulation.npt_density()
-    _, density_error = transport.block_average(density_series)
-    density = measurement("density", mean_density, density_error, "g/cm3", "mean at constant pressure")
-    samples = simulation.samples("produce")
-    edge_nm = contents.edge_nm(mean_density)
-    masses = simulation.molecule_masses
-    positions = transport.remove_drift(transport.unwrap(np.asarray(samples["positions"], dtype=float), edge_nm), masses)
-    names = np.array(simulation.molecule_names)
+    edge_nm, masses, names = trajectory.edge_nm, trajectory.molecule_masses, trajectory.molecule_names
+    positions = transport.remove_drift(transport.unwrap(np.asarray(trajectory.positions, dtype=float), edge_nm), masses)
     window = (protocol.analysis.fit_start_fraction, protocol.analysis.fit_end_fraction)
     diffusion = {
-        name: transport.diffusion_coefficient(positions[:, names == name], simulation.frame_ps, *window)
+        name: transport.diffusion_coefficient(positions[:, names == name], trajectory.frame_ps, *window)
         for name in contents.counts
     }
     for name, one in diffusion.items():
@@ -84,7 +98,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         )
         for name, one in diffusion.items()
     ]
-    lag_ps = np.arange(len(positions)) * simulation.frame_ps
+    lag_ps = np.arange(len(positions)) * trajectory.frame_ps
     msd = {
         name: transport.mean_square_displacement(positions[:, names == name]).mean(axis=1).sum(axis=1)
         for name in contents.counts
@@ -94,7 +108,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         "n_frames": len(positions),
         "fit_ps": [round(float(lag_ps[-1]) * fraction, 3) for fraction in window],
         "log_slopes": {name: round(one.log_slope, 3) for name, one in diffusion.items()},
-        "mean_temperature_K": round(float(samples["temperature"].mean()), 2),
+        "mean_temperature_K": round(float(trajectory.temperatures_K.mean()), 2),
     }
     charges = {name: all_parameters()[name].formal_charge for name in contents.counts}
     ions = {name: charge for name, charge in charges.items() if charge}
@@ -106,7 +120,7 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         collective = transport.collective_conductivity(
             ion_positions,
             ion_charges,
-            simulation.frame_ps,
+            trajectory.frame_ps,
             start_fraction=window[0],
             end_fraction=window[1],
             **state,
@@ -128,8 +142,11 @@ def analyse(simulation: Simulation, source: str, reference: str) -> Results:
         n_pairs = sum(count for name, count in contents.counts.items() if ions.get(name) == 1)
         if n_pairs < MIN_ION_PAIRS:
             warnings.append(f"only {n_pairs} ion pairs; the error bars do not cover what so small a box leaves out")
-    measurements.insert(1 if ions else 0, density)
-    if drift := _energy_drift(samples["potential"]):
+    if trajectory.averaged_density_g_cm3.size:
+        mean, error = transport.block_average(trajectory.averaged_density_g_cm3)
+        density = measurement("density", mean, error, "g/cm3", "mean at constant pressure")
+        measurements.insert(1 if ions else 0, density)
+    if drift := _energy_drift(trajectory.potentials_kJ_mol):
         warnings.append(drift)
     fit_ps = (float(details["fit_ps"][0]), float(details["fit_ps"][1]))
     return Results(tuple(measurements), tuple(warnings), details, lag_ps, msd, fit_ps)
