@@ -17,13 +17,14 @@ from .checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpo
 from .failures import SimulationFailureError
 from .force_model import ForceModel
 from .forcefield import molecule_ranges
+from .masses import set_masses
 from .platforms import ChosenPlatform
 from .protocols import Npt, Nvt, Protocol
 from .recorder import Recorder
 from .sanity import check_density, check_energy, check_temperature
+from .trajectory import Trajectory
 
 Progress = Callable[[float, str], None]
-STAGES = ("soften", "nvt", "npt", "settle", "produce")
 PACKING_ATTEMPTS = 3
 
 
@@ -40,6 +41,8 @@ class Simulation:
     platform: ChosenPlatform
     fingerprint: str
     progress: Progress
+    fixed_density_g_cm3: float | None = None
+    """Constant volume at this density throughout; None takes the density from a constant-pressure stage."""
     is_gentle: bool = False
     """Half the time step, after a run that blew up."""
     notes: list[str] = field(default_factory=list)
@@ -57,6 +60,13 @@ class Simulation:
     def elapsed_s(self) -> float:
         """Wall time of this and earlier sessions."""
         return self._elapsed_before_s + time.monotonic() - self._started
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages in their order."""
+        if self.fixed_density_g_cm3 is not None:
+            return "soften", "nvt", "produce"
+        return "soften", "nvt", "npt", "settle", "produce"
 
     @property
     def frame_ps(self) -> float:
@@ -83,9 +93,9 @@ class Simulation:
                 state = self._run_stage(stage, steps, state)
                 if stage == "npt":
                     state = self._at_mean_density(state)
-                if stage == STAGES[-1]:
+                if stage == self.stages[-1]:
                     return
-                stage, steps = STAGES[STAGES.index(stage) + 1], 0
+                stage, steps = self.stages[self.stages.index(stage) + 1], 0
                 self._save(stage, 0, state)
         except ValidationError as error:
             raise _damaged(self.folder / "checkpoint.json", str(error).splitlines()[0]) from None
@@ -103,14 +113,27 @@ class Simulation:
         """What was recorded in a stage: ``npt`` density; ``produce`` positions; both temperature, potential."""
         return read_pieces(self.folder, stage, self._n_pieces.get(stage, 0))
 
-    @property
-    def molecule_names(self) -> list[str]:
-        """Species of each molecule, in the order of the recorded positions."""
-        return [species.name for species, _ in self._ranges]
-
-    @property
-    def molecule_masses(self) -> np.ndarray:
-        return np.array([species.molar_mass for species, _ in self._ranges])
+    def trajectory(self) -> Trajectory:
+        """What has been recorded so far, for the analysis; production must have begun."""
+        density, averaged = self.npt_density()
+        pressure, production = self.samples("npt"), self.samples("produce")
+        densities = pressure.get("density", np.empty(0))
+        return Trajectory(
+            contents=self.contents,
+            temperature_K=self._temperature_K,
+            edge_nm=self.contents.edge_nm(density),
+            mean_density_g_cm3=density,
+            frame_ps=self.frame_ps,
+            positions=production["positions"],
+            friction_per_ps=self.protocol.produce.friction_per_ps,
+            temperatures_K=production["temperature"],
+            potentials_kJ_mol=production["potential"],
+            density_g_cm3=densities,
+            density_ps=self.protocol.equilibrate_npt.sample_ps,
+            n_density_equilibrating=len(densities) - len(averaged),
+            structure=production.get("structure"),
+            structure_ps=self.protocol.structure_ps,
+        )
 
     # Start and resumption
 
@@ -119,8 +142,9 @@ class Simulation:
         import openmm
 
         settings = self.protocol.box
-        density, _ = estimated_density_g_cm3(self.contents.formulation)
-        factor = settings.packing_density_factor
+        density, factor = estimated_density_g_cm3(self.contents.formulation)[0], settings.packing_density_factor
+        if self.fixed_density_g_cm3 is not None:
+            density, factor = self.fixed_density_g_cm3, 1.0
         for attempt in range(1, PACKING_ATTEMPTS + 1):
             self.progress(0.0, f"packing {self.contents.n_atoms} atoms")
             edge = self.contents.edge_nm(density * factor)
@@ -133,6 +157,9 @@ class Simulation:
                     raise
                 factor *= 0.9
                 self.notes.append(f"packing failed and was tried again at {factor:.2f} of the estimated density")
+        if self.fixed_density_g_cm3 is not None and factor < 1:
+            positions = self._compressed(positions, edge, self.contents.edge_nm(density))
+            edge = self.contents.edge_nm(density)
         self.progress(0.01, f"minimising {self.contents.n_atoms} atoms")
         system = self.forces.system(self.contents.molecules, edge)
         context = self.platform.context(system, openmm.VerletIntegrator(0.001))
@@ -220,7 +247,14 @@ class Simulation:
         settings = self._settings(stage)
         timestep_ps, stride, n_samples = self._steps(stage)
         per_piece = max(1, round(self.protocol.checkpoint_ps / (stride * timestep_ps)))
-        context = self._context(settings, timestep_ps, state, self._random(stage, steps_done))
+        before = None if stage == self.stages[0] else self._settings(self.stages[self.stages.index(stage) - 1])
+        context = self._context(
+            settings,
+            timestep_ps,
+            state,
+            self._random(stage, steps_done),
+            has_new_masses=steps_done == 0 and settings.hydrogens != (before and before.hydrogens),
+        )
         done = steps_done // stride
         recorder = Recorder(context, self._starts, self._atom_masses(), self.contents, self._kinetic_degrees())
         while done < n_samples:
@@ -255,11 +289,13 @@ class Simulation:
             self._say(stage, done / n_samples, recorder, started, n * stride * timestep_ps)
         return state
 
-    def _context(self, settings: Nvt | Npt, timestep_ps: float, state: Any, seed: int) -> Any:
+    def _context(self, settings: Nvt | Npt, timestep_ps: float, state: Any, seed: int, *, has_new_masses: bool) -> Any:
         import openmm
 
         edge = state.getPeriodicBoxVectors()[0][0]._value
         system = self.forces.system(self.contents.molecules, edge)
+        if settings.hydrogens is not None:
+            set_masses(system, self.contents.molecules, settings.hydrogens)
         if isinstance(settings, Npt):
             barostat = openmm.MonteCarloBarostat(
                 settings.pressure_bar, self._temperature_K, settings.barostat_interval_steps
@@ -272,7 +308,11 @@ class Simulation:
         context = self.platform.context(system, integrator)
         context.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
         context.setPositions(state.getPositions())
-        context.setVelocities(state.getVelocities())
+        if has_new_masses:
+            # The velocities belong to the masses of the stage before.
+            context.setVelocitiesToTemperature(self._temperature_K, seed)
+        else:
+            context.setVelocities(state.getVelocities())
         return context
 
     def _at_mean_density(self, state: Any) -> Any:
@@ -282,21 +322,45 @@ class Simulation:
         density, _ = self.npt_density()
         edge = self.contents.edge_nm(density)
         old_edge = state.getPeriodicBoxVectors()[0][0]._value
-        positions = state.getPositions(asNumpy=True)._value
-        masses = self._atom_masses()
-        centres = (
-            np.add.reduceat(positions * masses[:, None], self._starts) / np.add.reduceat(masses, self._starts)[:, None]
-        )
-        sizes = np.diff([*self._starts, len(positions)])
-        positions = positions + np.repeat(centres * (edge / old_edge - 1), sizes, axis=0)
+        positions = self._moved(state.getPositions(asNumpy=True)._value, edge / old_edge)
         system = self.forces.system(self.contents.molecules, edge)
         context = self.platform.context(system, openmm.VerletIntegrator(0.001))
         context.setPositions(positions)
         context.setVelocities(state.getVelocities())
         return context.getState(positions=True, velocities=True, energy=True)
 
+    def _compressed(self, positions: np.ndarray, edge_nm: float, to_edge_nm: float) -> np.ndarray:
+        """Positions in a smaller box: molecules moved together by at most 1 % at a time, and relaxed each time."""
+        import openmm
+
+        n_moves = math.ceil(math.log(edge_nm / to_edge_nm) / math.log(1.01))
+        factor = (to_edge_nm / edge_nm) ** (1 / n_moves)
+        for _ in range(n_moves):
+            edge_nm *= factor
+            context = self.platform.context(
+                self.forces.system(self.contents.molecules, edge_nm), openmm.VerletIntegrator(0.001)
+            )
+            context.setPositions(self._moved(positions, factor))
+            openmm.LocalEnergyMinimizer.minimize(context, 50.0, self.protocol.minimise.max_iterations)
+            positions = context.getState(positions=True).getPositions(asNumpy=True)._value
+        return positions
+
+    def _moved(self, positions: np.ndarray, factor: float) -> np.ndarray:
+        """Molecules moved as wholes so that their centres are ``factor`` times as far apart."""
+        masses = self._atom_masses()
+        centres = (
+            np.add.reduceat(positions * masses[:, None], self._starts) / np.add.reduceat(masses, self._starts)[:, None]
+        )
+        sizes = np.diff([*self._starts, len(positions)])
+        return np.asarray(positions + np.repeat(centres * (factor - 1), sizes, axis=0))
+
     def npt_density(self) -> tuple[float, np.ndarray]:
-        """Mean density (g/cm3) over the averaged part of the constant-pressure stage, and the series averaged."""
+        """Mean density (g/cm3) over the averaged part of the constant-pressure stage, and the series averaged.
+
+        A density that was given comes with an empty series.
+        """
+        if self.fixed_density_g_cm3 is not None:
+            return self.fixed_density_g_cm3, np.empty(0)
         series = self.samples("npt")["density"]
         averaged = series[-max(2, math.ceil(len(series) * self.protocol.equilibrate_npt.averaging_fraction)) :]
         density = float(averaged.mean())
@@ -304,8 +368,8 @@ class Simulation:
         return density, averaged
 
     def _say(self, stage: str, fraction: float, recorder: Recorder, started: float, simulated_ps: float) -> None:
-        lengths = {name: self._settings(name).duration_ps / self._settings(name).timestep_fs for name in STAGES}
-        before = sum(lengths[name] for name in STAGES[: STAGES.index(stage)])
+        lengths = {name: self._settings(name).duration_ps / self._settings(name).timestep_fs for name in self.stages}
+        before = sum(lengths[name] for name in self.stages[: self.stages.index(stage)])
         total = min(0.99, 0.02 + 0.97 * (before + fraction * lengths[stage]) / sum(lengths.values()))
         speed = simulated_ps / 1e3 / max(time.monotonic() - started, 1e-3) * 86_400
         density = f", {recorder.density:.3f} g/cm3" if recorder.density else ""

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .force_model import Molecules
+from .masses import atom_masses
 from .protocols import ForceFieldSettings
 from .species_parameters import SpeciesParameters
 
@@ -72,7 +73,7 @@ def build_system(molecules: Molecules, settings: ForceFieldSettings, box_nm: flo
     first = 0
     for species, count in molecules:
         scale = settings.solvent_charge_scale if species.kind == "solvent" else settings.ion_charge_scale
-        masses = _masses(species, settings.hydrogen_mass_u)
+        masses = atom_masses(species, settings.hydrogen_mass_u)
         exceptions = _exceptions(species, scale)
         for _ in range(count):
             for atom, mass in zip(species.atoms, masses, strict=True):
@@ -113,18 +114,6 @@ def _set_long_range(nonbonded: openmm.NonbondedForce, settings: ForceFieldSettin
         nonbonded.setSwitchingDistance(settings.cutoff_nm - settings.switch_nm)
     nonbonded.setEwaldErrorTolerance(settings.ewald_tolerance)
     nonbonded.setUseDispersionCorrection(settings.dispersion_correction)
-
-
-def _masses(species: SpeciesParameters, hydrogen_mass_u: float | None) -> list[float]:
-    masses = [atom.mass for atom in species.atoms]
-    if hydrogen_mass_u is None:
-        return masses
-    for i, j, _, _ in species.bonds:
-        for hydrogen, heavy in ((i, j), (j, i)):
-            if species.atoms[hydrogen].element == "H" and species.atoms[heavy].element != "H":
-                masses[heavy] -= hydrogen_mass_u - masses[hydrogen]
-                masses[hydrogen] = hydrogen_mass_u
-    return masses
 
 
 def _exceptions(species: SpeciesParameters, charge_scale: float) -> list[tuple[int, int, float, float, float]]:

@@ -1,176 +1,20 @@
-"""The ``openmm`` oracle: classical molecular dynamics of a formulation, from packing to conductivity."""
+"""The ``openmm`` oracle: molecular dynamics with the classical force field."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform as python_platform
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from saltloop.chemistry.errors import FormulationError
-from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 
-from .failures import SimulationFailureError
 from .forcefield import ClassicalForceField
-from .oracle import Failure, OracleOutcome, Progress, UnsupportedFormulationError
+from .md_oracle import MDOracle
+from .platforms import PlatformName
 from .protocols import Protocol
-from .species_parameters import all_parameters, parameters_of
-
-if TYPE_CHECKING:
-    from .boxes import BoxContents
-    from .engine import Simulation
-
-TEMPERATURES_K = (200.0, 500.0)
-MD_FOLDER = "md"
-FORMAT = 1
-"""Raised when checkpoints of older versions can no longer be continued."""
 
 
-class OpenMMOracle:
-    """Simulates formulations of the species that have parameter files. See ``docs/md.md``."""
+class OpenMMOracle(MDOracle):
+    """Simulates formulations of the species that have parameter files."""
 
-    name = "openmm"
-    source = "openmm"
-
-    def __init__(self, protocol: Protocol, species: SpeciesBook, *, platform: Any = "auto", threads: int = 1) -> None:
-        self.protocol = protocol
-        self._forces = ClassicalForceField(protocol.force_field)
-        self._species = species
-        self._platform = platform
-        self._threads = threads
-
-    def check(self, formulation: Formulation) -> None:
-        """Raise UnsupportedFormulationError for a species without parameters, a temperature or a box out of range."""
-        members = [*formulation.salts, *formulation.solvents]
-        if missing := [one.name for one, _ in members if parameters_of(one) is None]:
-            known = all_parameters().values()
-            raise UnsupportedFormulationError(
-                f"The openmm oracle has no force-field parameters for {', '.join(missing)}. It knows the anions "
-                f"{', '.join(p.name for p in known if p.kind == 'anion')} and the solvents "
-                f"{', '.join(p.name for p in known if p.kind == 'solvent')}."
-            )
-        low, high = TEMPERATURES_K
-        if not low <= formulation.temperature_K <= high:
-            raise UnsupportedFormulationError(
-                f"The openmm oracle simulates liquids from {low:g} to {high:g} K, not at "
-                f"{formulation.temperature_K:g} K."
-            )
-        from .boxes import contents_of, estimated_density_g_cm3
-
-        try:
-            contents = contents_of(formulation, self.protocol.box, self._species)
-        except FormulationError as error:
-            raise UnsupportedFormulationError(str(error)) from None
-        edge = contents.edge_nm(estimated_density_g_cm3(contents.formulation)[0] * 1.1)
-        if edge < self._forces.min_edge_nm:
-            raise UnsupportedFormulationError(
-                f"{formulation}: {contents.n_atoms} atoms make a box of {edge:.2f} nm, too small for a cutoff "
-                f"of {self._forces.min_edge_nm / 2:g} nm; raise 'box.target_atoms' in the protocol (now "
-                f"{self.protocol.box.target_atoms})."
-            )
-
-    def run(
-        self, formulation: Formulation, job_dir: Path, *, seed: int, progress: Progress | None = None
-    ) -> OracleOutcome:
-        """Simulate, from the last checkpoint in ``job_dir/md`` if there is one.
-
-        A failed simulation leaves its folder as ``md.failed-1``, ``-2``, ...; the next attempt starts afresh from
-        another packing, after a blow-up with half the time step.
-
-        Raises:
-            UnsupportedFormulationError: as ``check``.
-        """
-        self.check(formulation)
-        from .boxes import contents_of
-        from .engine import Simulation
-        from .platforms import choose_platform
-
-        contents = contents_of(formulation, self.protocol.box, self._species)
-        earlier = sorted(job_dir.glob(f"{MD_FOLDER}.failed-*"))
-        simulation = None
-        try:
-            platform = choose_platform(self._platform, self._threads)
-            simulation = Simulation(
-                contents=contents,
-                protocol=self.protocol,
-                forces=self._forces,
-                folder=job_dir / MD_FOLDER,
-                seed=seed + 7919 * len(earlier),
-                platform=platform,
-                fingerprint=_fingerprint(contents, self.protocol, seed),
-                progress=progress or _silent,
-                is_gentle=any((folder / "blow_up").exists() for folder in earlier),
-            )
-            if simulation.is_gentle:
-                simulation.notes.append("half the time step, because an earlier attempt blew up")
-            simulation.run()
-            return self._outcome(formulation, simulation, job_dir, progress or _silent)
-        except SimulationFailureError as failure:
-            if failure.kind != "foreign_checkpoint":
-                _put_aside(job_dir, failure.kind, len(earlier) + 1)
-            provenance = self._provenance(formulation, contents, simulation)
-            return OracleOutcome(
-                failure=Failure(reason=failure.reason, kind=failure.kind, is_retryable=failure.is_retryable),
-                provenance=provenance,
-            )
-
-    def _outcome(
-        self, formulation: Formulation, simulation: Simulation, job_dir: Path, progress: Progress
-    ) -> OracleOutcome:
-        from .results import analyse, plot
-
-        progress(0.99, "analysing")
-        results = analyse(simulation, self.source, reference=job_dir.name)
-        artifacts = plot(results, job_dir, f"{simulation.contents.formulation}\n{self.protocol.name} protocol")
-        provenance = self._provenance(formulation, simulation.contents, simulation)
-        provenance["warnings"] = [*provenance["warnings"], *results.warnings]
-        provenance["results"] = results.details
-        progress(1.0, "done")
-        return OracleOutcome(measurements=results.measurements, provenance=provenance, artifacts=artifacts)
-
-    def _provenance(
-        self, formulation: Formulation, contents: BoxContents, simulation: Simulation | None
-    ) -> dict[str, Any]:
-        return {
-            "protocol": self.protocol.model_dump(mode="json"),
-            "force_field": self._forces.describe(contents.molecules),
-            "composition": {
-                "asked": str(formulation),
-                "simulated": str(contents.formulation),
-                "molecules": dict(contents.counts),
-                "n_atoms": contents.n_atoms,
-            },
-            "platform": simulation.platform.description if simulation else "none",
-            "versions": {
-                "saltloop": version("saltloop"),
-                "openmm": version("openmm"),
-                "python": python_platform.python_version(),
-            },
-            "wall_s": round(simulation.elapsed_s, 2) if simulation else 0.0,
-            "n_sessions": simulation.n_sessions if simulation else 0,
-            "warnings": list(simulation.notes) if simulation else [],
-        }
-
-
-def _fingerprint(contents: BoxContents, protocol: Protocol, seed: int) -> str:
-    molecules = [[species.model_dump(mode="json"), count] for species, count in contents.molecules]
-    temperature_K = contents.formulation.temperature_K
-    return _sha256([FORMAT, temperature_K, molecules, protocol.model_dump(mode="json"), seed])
-
-
-def _sha256(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _put_aside(job_dir: Path, kind: str, attempt: int) -> None:
-    folder = job_dir / MD_FOLDER
-    if folder.exists():
-        (folder / kind).touch()
-        folder.rename(job_dir / f"{MD_FOLDER}.failed-{attempt}")
-
-
-def _silent(fraction: float, message: str) -> None:
-    del fraction, message
+    def __init__(
+        self, protocol: Protocol, species: SpeciesBook, *, platform: PlatformName = "auto", threads: int = 1
+    ) -> None:
+        forces = ClassicalForceField(protocol.force_field)
+        super().__init__(protocol, species, forces, name="openmm", source="openmm", platform=platform, threads=threads)

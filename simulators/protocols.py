@@ -52,12 +52,22 @@ class Minimise(_Settings):
     max_iterations: int = Field(500, ge=1)
 
 
+class Hydrogens(_Settings):
+    """Masses that allow longer steps; where molecules stand, and so any equilibrium, does not depend on masses."""
+
+    mass_u: float = Field(ge=1.0, le=4.0)
+    is_taken_from_neighbour: bool = True
+    """The molecule keeps its mass; False makes an isotope, such as tritium at 3.016 u."""
+
+
 class Nvt(_Settings):
     """Constant volume. Langevin dynamics (middle scheme); a friction of 0.2/ps slows diffusion by about 1 %."""
 
     duration_ps: float = Field(gt=0)
     timestep_fs: float = Field(4.0, gt=0, le=5)
     friction_per_ps: float = Field(1.0, gt=0)
+    hydrogens: Hydrogens | None = None
+    """Other masses than the force field's during this stage."""
 
 
 class Npt(_Settings):
@@ -70,6 +80,8 @@ class Npt(_Settings):
     barostat_interval_steps: int = Field(25, ge=1)
     averaging_fraction: float = Field(0.5, gt=0, le=1)
     sample_ps: float = Field(0.2, gt=0)
+    hydrogens: Hydrogens | None = None
+    """Other masses than the force field's during this stage."""
 
 
 class Analysis(_Settings):
@@ -96,6 +108,10 @@ class Protocol(_Settings):
     minimise: Minimise = Minimise()
     soften: Nvt = Nvt(duration_ps=1.0, timestep_fs=1.0, friction_per_ps=10.0)
     """A soft start with a short step and strong friction."""
+    density: Literal["simulated", "given"] = "simulated"
+    """``given``: constant volume throughout, no constant-pressure stage."""
+    density_g_cm3: float | None = Field(None, gt=0)
+    """The density where it is ``given``; None leaves it to the oracle, which says where it comes from."""
     equilibrate_nvt: Nvt
     equilibrate_npt: Npt
     settle: Nvt = Nvt(duration_ps=2.0, timestep_fs=4.0, friction_per_ps=10.0)
@@ -103,9 +119,17 @@ class Protocol(_Settings):
     produce: Nvt
     frame_ps: float = Field(1.0, gt=0)
     """Time between two recorded frames of production."""
+    structure_ps: float = Field(2.0, gt=0)
+    """Time between two recorded positions of lithium and donor atoms in production, rounded to whole frames."""
     checkpoint_ps: float = Field(50.0, gt=0)
     """Simulated time between checkpoints: at most this much is repeated after a kill."""
     analysis: Analysis = Analysis()
+
+    @model_validator(mode="after")
+    def _density_is_one_or_the_other(self) -> Protocol:
+        if self.density == "simulated" and self.density_g_cm3 is not None:
+            raise ValueError("'density_g_cm3' is used only with 'density: given'")
+        return self
 
     @model_validator(mode="after")
     def _frames_are_enough(self) -> Protocol:
@@ -119,7 +143,8 @@ class Protocol(_Settings):
     @property
     def length_ps(self) -> float:
         """Simulated time of all stages."""
-        stages = (self.soften, self.equilibrate_nvt, self.equilibrate_npt, self.settle, self.produce)
+        pressure = (self.equilibrate_npt, self.settle) if self.density == "simulated" else ()
+        stages = (self.soften, self.equilibrate_nvt, *pressure, self.produce)
         return sum(stage.duration_ps for stage in stages)
 
 

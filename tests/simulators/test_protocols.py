@@ -41,3 +41,10 @@ def test_wrong_protocols_are_refused_with_words(spec, words):
 def test_protocols_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         PROTOCOLS["demo"].frame_ps = 3.0
+
+
+def test_a_density_is_simulated_or_given():
+    given = resolve_protocol({"base": "demo", "density": "given", "density_g_cm3": 1.2})
+    assert given.length_ps < PROTOCOLS["demo"].length_ps
+    with pytest.raises(ProtocolError, match="density_g_cm3"):
+        resolve_protocol({"base": "demo", "density_g_cm3": 1.2})
