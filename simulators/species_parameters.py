@@ -1,17 +1,26 @@
-"""Force-field parameters of one species, as they stand in ``parameters/*.json``, and how a species finds its file."""
+"""Force-field parameters of one species, as they stand in ``parameters/*.json``, and how a species finds its file.
+
+Files ship for the species that saltloop knows; those of a user's own lie in the user's cache.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from saltloop.chemistry.errors import DataError
+from saltloop.chemistry.fetch import cache_folder
 from saltloop.chemistry.species import Species
 
 SCHEMA_VERSION = 1
 PACKAGE = "saltloop.simulators.parameters"
+CACHED_FORCE_FIELD = "sage-2.3.0-nagl-1.0.0"
+"""Part of a cached file's name: another version of the force field finds none of these files."""
 LITHIUM = "Li+"
 
 
@@ -67,6 +76,10 @@ class SpeciesParameters(BaseModel):
             raise ValueError(f"{self.name}: the charges sum to {total:.7f} e instead of {self.formal_charge} e")
         return self
 
+    def physics(self) -> dict[str, Any]:
+        """What acts in a simulation, as plain JSON: everything but where it comes from and what it is called."""
+        return self.model_dump(mode="json", exclude={"provenance", "inchikeys", "smiles"})
+
     @property
     def n_atoms(self) -> int:
         return len(self.atoms)
@@ -89,8 +102,51 @@ def all_parameters() -> dict[str, SpeciesParameters]:
 
 
 def parameters_of(species: Species) -> SpeciesParameters | None:
-    """Parameters of a solvent, or of a salt's anion, found by structure (InChIKey); None where there are none."""
-    return _by_inchikey().get(species.inchikey)
+    """Parameters of a solvent, or of a salt's anion, found by structure (InChIKey); None where there are none.
+
+    Shipped files first, then the user's cache (``parametrise.ensure_parameters`` fills it).
+
+    Raises:
+        DataError: a damaged file in the cache.
+    """
+    if shipped := _by_inchikey().get(species.inchikey):
+        return shipped
+    path = _cache_path(species.inchikey)
+    if not path.is_file():
+        return None
+    try:
+        return SpeciesParameters.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise DataError(f"{path} is damaged; delete it, and {species.name} is parametrised anew.") from error
+
+
+def remember(parameters: SpeciesParameters) -> Path:
+    """Put parameters into the user's cache, where ``parameters_of`` finds them; their path.
+
+    Raises:
+        DataError: the cache cannot be written to.
+    """
+    path = _cache_path(parameters.inchikeys[0])
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(as_text(parameters), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise DataError(f"Cannot write {path} ({error}); set SALTLOOP_CACHE to another folder.") from error
+    return path
+
+
+def as_text(parameters: SpeciesParameters) -> str:
+    """The content of a parameter file: JSON, one term a line."""
+    lines = []
+    for key, value in json.loads(parameters.model_dump_json()).items():
+        if isinstance(value, list) and value and isinstance(value[0], list | dict):
+            rows = ",\n    ".join(json.dumps(row) for row in value)
+            lines.append(f'  "{key}": [\n    {rows}\n  ]')
+        else:
+            lines.append(f'  "{key}": {json.dumps(value)}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def lithium() -> SpeciesParameters:
@@ -101,3 +157,7 @@ def lithium() -> SpeciesParameters:
 @cache
 def _by_inchikey() -> dict[str, SpeciesParameters]:
     return {key: one for one in all_parameters().values() for key in one.inchikeys}
+
+
+def _cache_path(inchikey: str) -> Path:
+    return cache_folder() / "parameters" / f"{inchikey}-{CACHED_FORCE_FIELD}.json"

@@ -22,7 +22,11 @@ TF2N = (
     "charges, bonded terms: Canongia Lopes, Padua, J. Phys. Chem. B 108 (2004) 16893; Lennard-Jones of O and F: "
     "Gouveia et al., Phys. Chem. Chem. Phys. 19 (2017) 29617 (consistent with FSI; 2004 had O 2.96/0.879, F 2.95/0.222)"
 )
-FSI = "Canongia Lopes, Shimizu, Padua et al., J. Phys. Chem. B 112 (2008) 5039; Gouveia et al., PCCP 19 (2017) 29617"
+FSI = "Shimizu et al., J. Phys. Chem. B 114 (2010) 3592; Gouveia et al., PCCP 19 (2017) 29617"
+BETI = (
+    "Canongia Lopes, Padua, J. Phys. Chem. B 108 (2004) 16893; Shimizu et al., J. Phys. Chem. B 114 (2010) 3592 "
+    "(longer perfluoroalkanesulfonylamides); Lennard-Jones of O and of F beside S: Gouveia et al., PCCP 19 (2017) 29617"
+)
 
 MASSES = {"Li": 6.941, "B": 10.811, "C": 12.011, "N": 14.007, "O": 15.999, "F": 18.998, "P": 30.974, "S": 32.066}
 
@@ -36,7 +40,12 @@ LENNARD_JONES = {
     "O": (3.15, 0.83736),
     "C": (3.50, 0.27614),
     "F": (3.118, 0.2554),
+    "C2": (3.50, 0.27614),
+    "C3": (3.50, 0.27614),
+    "F2": (3.118, 0.2554),
+    "F3": (2.95, 0.22175),
 }
+"""Of BETI-: C2 and F2 of the CF2 beside sulfur, C3 and F3 of the CF3 at the end."""
 BONDS = {
     "P-F": (1.606, 3100.0),
     "B-F": (1.394, 3235.0),
@@ -45,6 +54,10 @@ BONDS = {
     "O-S": (1.437, 5331.0),
     "N-S": (1.570, 3137.0),
     "F-S": (1.575, 1879.0),
+    "C2-S": (1.818, 1950.0),
+    "C2-F2": (1.323, 3698.0),
+    "C2-C3": (1.529, 2242.6),
+    "C3-F3": (1.332, 3071.1),
 }
 ANGLES = {
     "F-P-F": (90.0, 1165.0),
@@ -58,6 +71,14 @@ ANGLES = {
     "S-N-S": (125.6, 671.0),
     "F-S-O": (104.1, 1077.0),
     "F-S-N": (103.0, 902.0),
+    "C2-S-O": (102.6, 870.0),
+    "C2-S-N": (103.5, 764.0),
+    "F2-C2-F2": (107.1, 781.0),
+    "F2-C2-S": (111.7, 694.0),
+    "S-C2-C3": (115.9, 418.4),
+    "F2-C2-C3": (109.5, 418.4),
+    "F3-C3-C2": (109.5, 418.4),
+    "F3-C3-F3": (109.1, 644.3),
 }
 TORSIONS = {
     "F-C-S-O": (0.0, 0.0, 1.451),
@@ -65,6 +86,13 @@ TORSIONS = {
     "O-S-N-S": (0.0, 0.0, -0.015),
     "C-S-N-S": (32.773, -10.42, -3.195),
     "F-S-N-S": (11.445, -15.186, -3.212),
+    "C2-S-N-S": (32.773, -10.42, -3.195),
+    "F2-C2-S-O": (0.0, 0.0, 1.451),
+    "F2-C2-S-N": (0.0, 0.0, 1.322),
+    "O-S-C2-C3": (0.0, 0.0, -0.74),
+    "N-S-C2-C3": (-3.094, 0.0, 0.0),
+    "S-C2-C3-F3": (0.0, 0.0, 1.453),
+    "F2-C2-C3-F3": (-10.46, 0.0, 1.046),
 }
 
 
@@ -74,7 +102,7 @@ def _ion(
     smiles: str,
     *,
     salt: str | None,
-    elements: str,
+    types: str,
     charges: Mapping[str, float],
     edges: tuple[tuple[int, int], ...],
     positions: np.ndarray,
@@ -83,9 +111,10 @@ def _ion(
 ) -> SpeciesParameters:
     """An ion from its connectivity: every bond, angle and torsion there is gets its published term, or it is an error.
 
+    ``types`` names each atom as the tables above do; without a digit it is the element.
     In an octahedron the angles of opposite ligands (180 degrees) have no term; their six neighbours hold them.
     """
-    symbols = elements.split()
+    symbols = types.split()
     neighbours: dict[int, list[int]] = {i: [] for i in range(len(symbols))}
     for i, j in edges:
         neighbours[i].append(j)
@@ -110,9 +139,10 @@ def _ion(
                         torsions.append((a, b, c, d, n, math.pi if n == 2 else 0.0, v / 2))
     atoms = []
     for symbol in symbols:
+        element = symbol.rstrip("23")
         sigma, epsilon = LENNARD_JONES["F inorganic" if symbol == "F" and inorganic_fluorine else symbol]
         atoms.append(
-            Atom(element=symbol, mass=MASSES[symbol], charge=charges[symbol], sigma=sigma / 10, epsilon=epsilon)
+            Atom(element=element, mass=MASSES[element], charge=charges[symbol], sigma=sigma / 10, epsilon=epsilon)
         )
     return SpeciesParameters(
         schema_version=SCHEMA_VERSION,
@@ -149,14 +179,14 @@ def _star(length: float, directions: list[tuple[float, float, float]]) -> np.nda
     return np.vstack([np.zeros(3), length * unit / np.linalg.norm(unit, axis=1, keepdims=True)])
 
 
-def _embedded(smiles: str, elements: str) -> np.ndarray:
-    """Coordinates (angstrom) of a SMILES whose atoms are written in the order of ``elements``."""
+def _embedded(smiles: str, types: str) -> np.ndarray:
+    """Coordinates (angstrom) of a SMILES whose atoms are written in the order of ``types``."""
     from rdkit import Chem
     from rdkit.Chem import rdDistGeom
 
     molecule = Chem.MolFromSmiles(smiles)
-    if [atom.GetSymbol() for atom in molecule.GetAtoms()] != elements.split():
-        raise ValueError(f"{smiles} does not list its atoms as {elements}")
+    if [atom.GetSymbol() for atom in molecule.GetAtoms()] != [one.rstrip("23") for one in types.split()]:
+        raise ValueError(f"{smiles} does not list its atoms as {types}")
     rdDistGeom.EmbedMolecule(molecule, randomSeed=7)
     return molecule.GetConformer().GetPositions()
 
@@ -169,17 +199,17 @@ def _edges(smiles: str) -> tuple[tuple[int, int], ...]:
 
 
 def _sulfonyl(
-    name: str, smiles: str, salt: str, elements: str, charges: dict[str, float], source: str
+    name: str, smiles: str, salt: str, types: str, charges: dict[str, float], source: str
 ) -> SpeciesParameters:
     return _ion(
         name,
         "anion",
         smiles,
         salt=salt,
-        elements=elements,
+        types=types,
         charges=charges,
         edges=_edges(smiles),
-        positions=_embedded(smiles, elements),
+        positions=_embedded(smiles, types),
         source=source,
     )
 
@@ -194,7 +224,7 @@ IONS = (
         "cation",
         "[Li+]",
         salt=None,
-        elements="Li",
+        types="Li",
         charges={"Li": 1.0},
         edges=(),
         positions=np.zeros((1, 3)),
@@ -205,7 +235,7 @@ IONS = (
         "anion",
         "F[P-](F)(F)(F)(F)F",
         salt="AXPLOJNSKRXQPA-UHFFFAOYSA-N",
-        elements="P F F F F F F",
+        types="P F F F F F F",
         charges={"P": 1.34, "F": -0.39},
         edges=tuple((0, i) for i in range(1, 7)),
         positions=_star(1.606, OCTAHEDRON),
@@ -217,7 +247,7 @@ IONS = (
         "anion",
         "F[B-](F)(F)F",
         salt="UFXJWFBILHTTET-UHFFFAOYSA-N",
-        elements="B F F F F",
+        types="B F F F F",
         charges={"B": 0.96, "F": -0.49},
         edges=tuple((0, i) for i in range(1, 5)),
         positions=_star(1.394, TETRAHEDRON),
@@ -247,5 +277,13 @@ IONS = (
         "O S O O C F F F",
         {**IMIDE, "O": -0.63},
         TF2N,
+    ),
+    _sulfonyl(
+        "BETI-",
+        "O=S(=O)([N-]S(=O)(=O)C(F)(F)C(F)(F)F)C(F)(F)C(F)(F)F",
+        "ACFSQHQYDZIPRL-UHFFFAOYSA-N",
+        "O S O N S O O C2 F2 F2 C3 F3 F3 F3 C2 F2 F2 C3 F3 F3 F3",
+        {**IMIDE, "C2": 0.19, "F2": -0.16, "C3": 0.36, "F3": -0.12},
+        BETI,
     ),
 )

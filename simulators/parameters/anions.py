@@ -1,0 +1,179 @@
+"""Species with an element that the general force field lacks: parameters of our own, from quantum chemistry.
+
+Charges are fitted to the electrostatic potential, bond lengths, angles and their force constants to geometry and
+Hessian (``quantum/``, made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, the other
+terms, all torsions among them, are those of OpenFF Sage for the molecule with carbon in the unknown atom's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from saltloop.simulators.parameters.hessian_fit import with_fitted_terms
+from saltloop.simulators.parameters.reference import QuantumReference, read_reference
+from saltloop.simulators.parametrise import FORCE_FIELD, SOURCE, parametrise, relaxed
+from saltloop.simulators.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
+
+CLP_BORON = (3.58, 0.3975, "CL&P's BF4-, il.ff")
+CLP_FLUORINE = (3.12, 0.2552, "CL&P's PF6- and BF4-, il.ff")
+CLP_OXYGEN = (3.15, 0.83700, "CL&P's alkylsulfonates, J. Phys. Chem. B 112 (2008) 5039")
+UFF = "UFF, J. Am. Chem. Soc. 114 (1992) 10024"
+UFF_CHLORINE, UFF_ARSENIC, UFF_SILICON = (3.516, 0.950, UFF), (3.769, 1.293, UFF), (3.826, 1.682, UFF)
+
+
+@dataclass(frozen=True)
+class OwnSpecies:
+    """What cannot be looked up.
+
+    Args:
+        name: also the reference's.
+        inchikeys: by which a species finds the file.
+        foreign: the element that Sage lacks.
+        lennard_jones: sigma (angstrom), epsilon (kJ/mol) and source, of the foreign element and of others that are not
+            to have Sage's.
+        analog: the SMILES with carbon in the foreign atom's place, atoms in the same order; None where Sage has nothing
+            to add.
+    """
+
+    name: str
+    inchikeys: tuple[str, ...]
+    foreign: str
+    lennard_jones: dict[str, tuple[float, float, str]]
+    analog: str | None = None
+    kind: Literal["anion", "solvent"] = field(default="anion")
+
+
+OWN_SPECIES = (
+    OwnSpecies("ClO4-", ("MHCFAGZWMAWTNR-UHFFFAOYSA-M",), "Cl", {"Cl": UFF_CHLORINE, "O": CLP_OXYGEN}),
+    OwnSpecies("AsF6-", ("GTZQZEYBOGZTEO-UHFFFAOYSA-N",), "As", {"As": UFF_ARSENIC, "F": CLP_FLUORINE}),
+    OwnSpecies("BOB-", ("NVQAYVUCVASGDK-UHFFFAOYSA-N",), "B", {"B": CLP_BORON}, "O=C1OC2(OC1=O)OC(=O)C(=O)O2"),
+    OwnSpecies(
+        "DFOB-",
+        ("MEDDCIKGDMDORY-UHFFFAOYSA-N",),
+        "B",
+        {"B": CLP_BORON, "F": CLP_FLUORINE},
+        "O=C1OC(F)(F)OC1=O",
+    ),
+    OwnSpecies("BMB-", ("JXPASILGAHJGRQ-UHFFFAOYSA-N",), "B", {"B": CLP_BORON}, "O=C1CC(=O)OC2(O1)OC(=O)CC(=O)O2"),
+    OwnSpecies(
+        "BPFPB-",
+        ("PLLWTYAGACBZAT-UHFFFAOYSA-N",),
+        "B",
+        {"B": CLP_BORON},
+        "FC(F)(F)C1(C(F)(F)F)OC2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F",
+    ),
+    OwnSpecies(
+        "TEOS",
+        ("BOTDANWDWHJENH-UHFFFAOYSA-N",),
+        "Si",
+        {"Si": UFF_SILICON},
+        "CCOC(OCC)(OCC)OCC",
+        kind="solvent",
+    ),
+)
+
+
+def own_parameters(own: OwnSpecies, reference: QuantumReference | None = None) -> SpeciesParameters:
+    """Parameters of one of ``OWN_SPECIES``.
+
+    Raises:
+        FileNotFoundError: its quantum-chemical reference has not been made.
+        ParametrisationError: Sage lacks a term for the carbon analogue.
+    """
+    found = reference or read_reference(own.name)
+    if found.charges_e is None:
+        raise ValueError(f"The quantum-chemical reference of {own.name} has no charges.")
+    skeleton = _analog(own, found) if own.analog else _star(own, found)
+    foreign = {i for i, element in enumerate(found.elements) if element == own.foreign}
+    fitted = with_fitted_terms(skeleton, foreign, equivalent_atoms(found.smiles), found.positions, found.hessian)
+    return relaxed(fitted)
+
+
+def equivalent_atoms(smiles: str) -> tuple[int, ...]:
+    """A number for each atom (hydrogens last), equal for those that the graph of bonds does not tell apart."""
+    from rdkit import Chem
+
+    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    for bond in molecule.GetBonds():
+        bond.SetBondType(Chem.BondType.SINGLE)
+        bond.SetIsAromatic(False)
+    for atom in molecule.GetAtoms():
+        atom.SetFormalCharge(0)
+        atom.SetIsAromatic(False)
+        atom.SetNoImplicit(True)
+    ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
+    order = {rank: place for place, rank in enumerate(sorted(set(ranks)))}
+    return tuple(order[rank] for rank in ranks)
+
+
+def _analog(own: OwnSpecies, found: QuantumReference) -> SpeciesParameters:
+    sage = parametrise(own.name, str(own.analog), own.inchikeys, kind=own.kind)
+    elements = ["C" if element == own.foreign else element for element in found.elements]
+    if [atom.element for atom in sage.atoms] != elements:
+        raise ValueError(f"{own.analog} does not list its atoms as {found.smiles} does")
+    return _described(own, found, sage, f"{FORCE_FIELD.removesuffix('.offxml')}, and our own for {own.foreign}")
+
+
+def _star(own: OwnSpecies, found: QuantumReference) -> SpeciesParameters:
+    """One central atom and its ligands: bonds of which only the partners matter, all else to be fitted."""
+    centre = found.elements.index(own.foreign)
+    ligands = [i for i in range(len(found.elements)) if i != centre]
+    atoms = tuple(Atom(element=one, mass=1.0, charge=0.0, sigma=0.1, epsilon=0.0) for one in found.elements)
+    bare = SpeciesParameters.model_construct(
+        schema_version=SCHEMA_VERSION,
+        name=own.name,
+        kind=own.kind,
+        inchikeys=own.inchikeys,
+        scale14_lj=0.5,
+        scale14_coulomb=0.5,
+        atoms=atoms,
+        bonds=tuple((centre, i, 0.1, 0.0) for i in ligands),
+        angles=(),
+        torsions=(),
+    )
+    return _described(own, found, bare, "our own (OPLS-AA type)")
+
+
+def _described(
+    own: OwnSpecies, found: QuantumReference, start: SpeciesParameters, force_field: str
+) -> SpeciesParameters:
+    """The atoms with the reference's charges and our Lennard-Jones parameters, and where all of it comes from."""
+    from rdkit.Chem import GetPeriodicTable
+
+    charges = found.charges_e or ()
+    atoms = []
+    for atom, element, charge in zip(start.atoms, found.elements, charges, strict=True):
+        changes: dict[str, Any] = {"element": element, "charge": charge}
+        changes["mass"] = round(GetPeriodicTable().GetAtomicWeight(element), 5)
+        if element in own.lennard_jones:
+            sigma, epsilon, _ = own.lennard_jones[element]
+            changes |= {"sigma": sigma / 10, "epsilon": epsilon}
+        atoms.append(atom.model_copy(update=changes))
+    sources = "; ".join(f"{element}: {source}" for element, (*_, source) in own.lennard_jones.items())
+    provenance = {
+        "force_field": force_field,
+        "ours": True,
+        "charges": f"{found.charges_method} (relative RMS {found.charges_relative_rms:.3f}), unscaled",
+        "bonded_terms": f"of {own.foreign}: fitted to geometry and Hessian, {found.geometry_method}"
+        + (f"; others: Sage for {own.analog}" if own.analog else ""),
+        "lennard_jones": sources + ("; others: Sage" if own.analog else ""),
+        "versions": found.versions,
+        "source": "saltloop (benchmarks/forcefield_quantum.py)" + (f"; {SOURCE}" if own.analog else ""),
+    }
+    return SpeciesParameters(
+        schema_version=SCHEMA_VERSION,
+        name=own.name,
+        kind=own.kind,
+        smiles=found.smiles,
+        inchikeys=own.inchikeys,
+        formal_charge=found.charge,
+        scale14_lj=start.scale14_lj,
+        scale14_coulomb=start.scale14_coulomb,
+        atoms=tuple(atoms),
+        bonds=start.bonds,
+        angles=start.angles,
+        torsions=start.torsions,
+        coordinates=tuple(tuple(float(x) for x in row) for row in found.positions_nm),
+        provenance=provenance,
+    )
