@@ -49,6 +49,8 @@ class ClassicalForceField:
             "mixing_rule": self.settings.mixing_rule,
             "ion_charge_scale": self.settings.ion_charge_scale,
             "solvent_charge_scale": self.settings.solvent_charge_scale,
+            "solvent_sigma_scale": self.settings.solvent_sigma_scale,
+            "solvent_epsilon_scale": self.settings.solvent_epsilon_scale,
             "parameters_sha256": hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest(),
             "sources": {species.name: species.provenance.get("source", "") for species, _ in molecules},
         }
@@ -58,8 +60,8 @@ def build_system(molecules: Molecules, settings: ForceFieldSettings, box_nm: flo
     """The OpenMM system of a cubic box (edge ``box_nm``), or of molecules in vacuum without a cutoff (``None``).
 
     Lorentz-Berthelot mixing; bonded neighbours (1-2, 1-3) are excluded, 1-4 pairs scaled as each species says; bonds to
-    hydrogen are constrained and hydrogens made heavier at the cost of their neighbour, as ``settings`` say. Charges of
-    ions are multiplied by ``settings.ion_charge_scale``, those of solvents by ``settings.solvent_charge_scale``.
+    hydrogen are constrained and hydrogens made heavier at the cost of their neighbour, as ``settings`` say. Charges and
+    Lennard-Jones parameters are those of ``scaled``.
     """
     import openmm
 
@@ -71,14 +73,14 @@ def build_system(molecules: Molecules, settings: ForceFieldSettings, box_nm: flo
     )
     nonbonded = openmm.NonbondedForce()
     first = 0
-    for species, count in molecules:
-        scale = settings.solvent_charge_scale if species.kind == "solvent" else settings.ion_charge_scale
+    for as_filed, count in molecules:
+        species = scaled(as_filed, settings)
         masses = atom_masses(species, settings.hydrogen_mass_u)
-        exceptions = _exceptions(species, scale)
+        exceptions = _exceptions(species)
         for _ in range(count):
             for atom, mass in zip(species.atoms, masses, strict=True):
                 system.addParticle(mass)
-                nonbonded.addParticle(atom.charge * scale, atom.sigma, atom.epsilon)
+                nonbonded.addParticle(atom.charge, atom.sigma, atom.epsilon)
             for i, j, length, k in species.bonds:
                 if settings.constrain_hydrogens and "H" in (species.atoms[i].element, species.atoms[j].element):
                     system.addConstraint(first + i, first + j, length)
@@ -116,7 +118,26 @@ def _set_long_range(nonbonded: openmm.NonbondedForce, settings: ForceFieldSettin
     nonbonded.setUseDispersionCorrection(settings.dispersion_correction)
 
 
-def _exceptions(species: SpeciesParameters, charge_scale: float) -> list[tuple[int, int, float, float, float]]:
+def scaled(species: SpeciesParameters, settings: ForceFieldSettings) -> SpeciesParameters:
+    """A species as it is simulated: ions with scaled charges, solvents with all non-bonded parameters scaled."""
+    if species.kind == "solvent":
+        charge, sigma, epsilon = (
+            settings.solvent_charge_scale,
+            settings.solvent_sigma_scale,
+            settings.solvent_epsilon_scale,
+        )
+    else:
+        charge, sigma, epsilon = settings.ion_charge_scale, 1.0, 1.0
+    atoms = tuple(
+        atom.model_copy(
+            update={"charge": atom.charge * charge, "sigma": atom.sigma * sigma, "epsilon": atom.epsilon * epsilon}
+        )
+        for atom in species.atoms
+    )
+    return species.model_copy(update={"atoms": atoms})
+
+
+def _exceptions(species: SpeciesParameters) -> list[tuple[int, int, float, float, float]]:
     """Pairs up to three bonds apart: (i, j, charge product e2, sigma nm, epsilon kJ/mol); 1-2 and 1-3 are zero."""
     neighbours: dict[int, set[int]] = {i: set() for i in range(species.n_atoms)}
     for i, j, _, _ in species.bonds:
@@ -134,7 +155,7 @@ def _exceptions(species: SpeciesParameters, charge_scale: float) -> list[tuple[i
                 (
                     i,
                     j,
-                    a.charge * b.charge * charge_scale**2 * species.scale14_coulomb,
+                    a.charge * b.charge * species.scale14_coulomb,
                     (a.sigma + b.sigma) / 2,
                     (a.epsilon * b.epsilon) ** 0.5 * species.scale14_lj,
                 )

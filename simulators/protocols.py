@@ -24,6 +24,10 @@ class ForceFieldSettings(_Settings):
     ion_charge_scale: float = Field(0.8, gt=0, le=1)
     """Electronic continuum correction: 1/sqrt(n^2) of an organic liquid is about 0.7-0.75; 0.8 is commonly used."""
     solvent_charge_scale: float = Field(1.0, gt=0, le=1)
+    solvent_sigma_scale: float = Field(1.0, gt=0.9, lt=1.1)
+    """Size of all atoms of solvents."""
+    solvent_epsilon_scale: float = Field(1.0, gt=0.5, lt=1.5)
+    """Depth of the Lennard-Jones wells of all atoms of solvents."""
     mixing_rule: Literal["lorentz-berthelot"] = "lorentz-berthelot"
     """That of the solvents' force field, for all pairs; Canongia Lopes and Padua combine their ions geometrically."""
     cutoff_nm: float = Field(0.9, gt=0.3, le=2.0)
@@ -33,6 +37,18 @@ class ForceFieldSettings(_Settings):
     dispersion_correction: bool = True
     constrain_hydrogens: bool = True
     hydrogen_mass_u: float | None = Field(3.0, ge=1.0, le=4.0)
+
+    @classmethod
+    def as_filed(cls) -> ForceFieldSettings:
+        """The parameters of the files as they stand: nothing scaled, no constraints, natural masses."""
+        return cls(
+            ion_charge_scale=1.0,
+            solvent_charge_scale=1.0,
+            solvent_sigma_scale=1.0,
+            solvent_epsilon_scale=1.0,
+            constrain_hydrogens=False,
+            hydrogen_mass_u=None,
+        )
 
 
 class BoxSettings(_Settings):

@@ -3,7 +3,7 @@
 import numpy as np
 import openmm
 import pytest
-from saltloop.simulators.forcefield import build_system, molecule_ranges
+from saltloop.simulators.forcefield import build_system, molecule_ranges, scaled
 from saltloop.simulators.protocols import ForceFieldSettings
 from saltloop.simulators.species_parameters import all_parameters
 
@@ -41,8 +41,8 @@ def test_unlike_atoms_mix_by_lorentz_and_berthelot():
     assert energy(system, [[0, 0, 0], [r, 0, 0]]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_only_ions_are_scaled():
-    settings = ForceFieldSettings(ion_charge_scale=0.8)
+def test_ions_can_be_scaled_alone():
+    settings = ForceFieldSettings.as_filed().model_copy(update={"ion_charge_scale": 0.8})
     system = build_system([(all_parameters()["PF6-"], 1), (all_parameters()["EC"], 1)], settings, None)
     charges = [nonbonded(system).getParticleParameters(i)[0]._value for i in range(17)]
     assert sum(charges[:7]) == pytest.approx(-0.8)
@@ -51,7 +51,7 @@ def test_only_ions_are_scaled():
 
 def test_one_four_pairs_are_scaled_as_the_species_says_and_nearer_ones_excluded():
     butane_like = all_parameters()["DME"]
-    system = build_system([(butane_like, 1)], ForceFieldSettings(), None)
+    system = build_system([(butane_like, 1)], ForceFieldSettings.as_filed(), None)
     force = nonbonded(system)
     exceptions = {}
     for index in range(force.getNumExceptions()):
@@ -102,3 +102,20 @@ def test_molecules_are_listed_in_the_order_of_their_atoms():
         ("AN", range(2, 8)),
         ("AN", range(8, 14)),
     ]
+
+
+def test_solvents_are_scaled_and_ions_keep_their_size():
+    settings = ForceFieldSettings(
+        ion_charge_scale=0.8, solvent_charge_scale=0.9, solvent_sigma_scale=0.98, solvent_epsilon_scale=0.8
+    )
+    for name, factors in {"EC": (0.9, 0.98, 0.8), "PF6-": (0.8, 1.0, 1.0)}.items():
+        filed = all_parameters()[name]
+        for before, after in zip(filed.atoms, scaled(filed, settings).atoms, strict=True):
+            assert (after.charge, after.sigma, after.epsilon) == pytest.approx(
+                (before.charge * factors[0], before.sigma * factors[1], before.epsilon * factors[2])
+            )
+
+
+def test_parameters_as_filed_are_not_scaled():
+    filed = all_parameters()["EC"]
+    assert scaled(filed, ForceFieldSettings.as_filed()) == filed
