@@ -182,7 +182,7 @@ def resp_charges(field: Any, elements: tuple[str, ...], smiles: str) -> tuple[tu
     rest = field.mol.charge - float(exact @ members)
     smallest = int(np.argmin(members))
     exact[smallest] += rest / members[smallest]
-    return tuple(float(one) for one in exact[groups]), float(deviation)
+    return tuple(round(float(one), 8) for one in exact[groups]), float(deviation)
 
 
 def restrained_fit(

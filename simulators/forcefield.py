@@ -42,7 +42,7 @@ class ClassicalForceField:
 
     def describe(self, molecules: Molecules) -> dict[str, Any]:
         """Names, scalings, the source of each species' parameters and a hash of all of them."""
-        parameters = [species.model_dump(mode="json") for species, _ in molecules]
+        parameters = [species.physics() for species, _ in molecules]
         return {
             "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
             "ions": "Canongia Lopes and Padua (Li+: Aqvist)",

@@ -16,9 +16,10 @@ from saltloop.chemistry.species import SpeciesBook
 from .failures import SimulationFailureError
 from .force_model import ForceModel
 from .oracle import Failure, OracleOutcome, Progress, UnsupportedFormulationError
+from .parametrise import ParametrisationError, ensure_parameters, refusal
 from .platforms import PlatformName
 from .protocols import Protocol
-from .species_parameters import all_parameters, parameters_of
+from .species_parameters import parameters_of
 
 if TYPE_CHECKING:
     from .boxes import BoxContents
@@ -73,13 +74,11 @@ class MDOracle:
 
     def check(self, formulation: Formulation) -> None:
         """Raise UnsupportedFormulationError for a species without parameters, a temperature or a box out of range."""
-        members = [*formulation.salts, *formulation.solvents]
-        if missing := [one.name for one, _ in members if parameters_of(one) is None]:
-            known = all_parameters().values()
+        missing = [one for one, _ in (*formulation.salts, *formulation.solvents) if parameters_of(one) is None]
+        if reasons := [reason for one in missing if (reason := refusal(one))]:
             raise UnsupportedFormulationError(
-                f"The {self.name} oracle has no force-field parameters for {', '.join(missing)}. It knows the anions "
-                f"{', '.join(p.name for p in known if p.kind == 'anion')} and the solvents "
-                f"{', '.join(p.name for p in known if p.kind == 'solvent')}."
+                f"The {self.name} oracle has no force-field parameters for "
+                f"{', '.join(one.name for one in missing)}: {'; '.join(reasons)}."
             )
         low, high = TEMPERATURES_K
         if not low <= formulation.temperature_K <= high:
@@ -87,6 +86,8 @@ class MDOracle:
                 f"The {self.name} oracle simulates liquids from {low:g} to {high:g} K, not at "
                 f"{formulation.temperature_K:g} K."
             )
+        if missing:
+            return  # how large the box is shows once they have parameters, when it runs
         from .boxes import contents_of, estimated_density_g_cm3
 
         try:
@@ -107,6 +108,8 @@ class MDOracle:
     ) -> OracleOutcome:
         """Simulate, from the last checkpoint in ``job_dir/md`` if there is one.
 
+        Species without parameters are parametrised first (``parametrise.ensure_parameters``).
+
         A failed simulation leaves its folder as ``md.failed-1``, ``-2``, ...; the next attempt starts afresh from
         another packing, after a blow-up with half the time step.
 
@@ -114,6 +117,12 @@ class MDOracle:
             UnsupportedFormulationError: as ``check``.
         """
         self.check(formulation)
+        try:
+            members = [one for one, _ in (*formulation.salts, *formulation.solvents)]
+            if ensure_parameters(members, progress):
+                self.check(formulation)
+        except ParametrisationError as error:
+            return OracleOutcome(failure=Failure(reason=str(error), kind="parameters", is_retryable=False))
         from .boxes import contents_of
         from .engine import Simulation
         from .platforms import choose_platform
@@ -172,7 +181,7 @@ class MDOracle:
         return self.given_density(contents.formulation)
 
     def _fingerprint(self, contents: BoxContents, density: float | None, seed: int) -> str:
-        molecules = [[species.model_dump(mode="json"), count] for species, count in contents.molecules]
+        molecules = [[species.physics(), count] for species, count in contents.molecules]
         return _sha256(
             [
                 FORMAT,

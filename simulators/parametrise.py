@@ -65,19 +65,27 @@ def refusal(species: Species) -> str | None:
     return None
 
 
-def ensure_parameters(species: Iterable[Species], progress: Progress | None = None) -> None:
+def ensure_parameters(species: Iterable[Species], progress: Progress | None = None) -> list[SpeciesParameters]:
     """Parametrise those species that have no parameters yet, and keep what comes out in the user's cache.
+
+    Returns:
+        What was made; nothing where all had their parameters.
 
     Raises:
         ParametrisationError: one cannot be parametrised; names it and says why.
         DataError: the cache cannot be read or written.
     """
     missing = [one for one in species if parameters_of(one) is None]
+    made = []
     for place, one in enumerate(missing):
         if progress:
-            progress(place / len(missing), f"force-field parameters of {one.name}")
+            progress(0.0, f"force-field parameters of {one.name} ({place + 1} of {len(missing)})")
+        if reason := refusal(one):
+            raise ParametrisationError(f"No force-field parameters for {one.name}: {reason}.")
         kind: Literal["anion", "solvent"] = "anion" if one.kind == "salt" else "solvent"
-        remember(parametrise(one.name, _part(one), (one.inchikey,), kind=kind, reason=refusal(one)))
+        made.append(parametrise(one.name, _part(one), (one.inchikey,), kind=kind))
+        remember(made[-1])
+    return made
 
 
 def parametrise(
@@ -86,7 +94,6 @@ def parametrise(
     inchikeys: tuple[str, ...],
     *,
     kind: Literal["anion", "solvent"] = "solvent",
-    reason: str | None = None,
 ) -> SpeciesParameters:
     """Sage 2.3.0 with NAGL charges for one molecule or anion, compared with OpenFF Interchange's own system.
 
@@ -95,13 +102,10 @@ def parametrise(
         smiles: of one molecule or ion, without a counterion.
         inchikeys: by which a species finds it: of the molecule, or of the lithium salt.
         kind: anions have the formal charge of their SMILES.
-        reason: why it cannot be done, as ``refusal`` says it.
 
     Raises:
         ParametrisationError: it cannot be parametrised; says why.
     """
-    if reason:
-        raise ParametrisationError(f"No force-field parameters for {name}: {reason}.")
     try:
         molecule, system = _sage(smiles)
     except Exception as error:  # OpenFF raises its own errors, and ValueError, for what it does not cover

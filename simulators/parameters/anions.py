@@ -7,7 +7,7 @@ terms, all torsions among them, are those of OpenFF Sage for the molecule with c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from saltloop.simulators.parameters.hessian_fit import with_fitted_terms
@@ -32,6 +32,7 @@ class OwnSpecies:
         foreign: the element that Sage lacks.
         lennard_jones: sigma (angstrom), epsilon (kJ/mol) and source, of the foreign element and of others that are not
             to have Sage's.
+        is_rigid: fit every bond and angle, and not only those of the foreign element.
         analog: the SMILES with carbon in the foreign atom's place, atoms in the same order; None where Sage has nothing
             to add.
     """
@@ -41,21 +42,37 @@ class OwnSpecies:
     foreign: str
     lennard_jones: dict[str, tuple[float, float, str]]
     analog: str | None = None
-    kind: Literal["anion", "solvent"] = field(default="anion")
+    is_rigid: bool = False
+    kind: Literal["anion", "solvent"] = "anion"
 
 
 OWN_SPECIES = (
     OwnSpecies("ClO4-", ("MHCFAGZWMAWTNR-UHFFFAOYSA-M",), "Cl", {"Cl": UFF_CHLORINE, "O": CLP_OXYGEN}),
     OwnSpecies("AsF6-", ("GTZQZEYBOGZTEO-UHFFFAOYSA-N",), "As", {"As": UFF_ARSENIC, "F": CLP_FLUORINE}),
-    OwnSpecies("BOB-", ("NVQAYVUCVASGDK-UHFFFAOYSA-N",), "B", {"B": CLP_BORON}, "O=C1OC2(OC1=O)OC(=O)C(=O)O2"),
+    OwnSpecies(
+        "BOB-",
+        ("NVQAYVUCVASGDK-UHFFFAOYSA-N",),
+        "B",
+        {"B": CLP_BORON},
+        "O=C1OC2(OC1=O)OC(=O)C(=O)O2",
+        is_rigid=True,
+    ),
     OwnSpecies(
         "DFOB-",
         ("MEDDCIKGDMDORY-UHFFFAOYSA-N",),
         "B",
         {"B": CLP_BORON, "F": CLP_FLUORINE},
         "O=C1OC(F)(F)OC1=O",
+        is_rigid=True,
     ),
-    OwnSpecies("BMB-", ("JXPASILGAHJGRQ-UHFFFAOYSA-N",), "B", {"B": CLP_BORON}, "O=C1CC(=O)OC2(O1)OC(=O)CC(=O)O2"),
+    OwnSpecies(
+        "BMB-",
+        ("JXPASILGAHJGRQ-UHFFFAOYSA-N",),
+        "B",
+        {"B": CLP_BORON},
+        "O=C1CC(=O)OC2(O1)OC(=O)CC(=O)O2",
+        is_rigid=True,
+    ),
     OwnSpecies(
         "BPFPB-",
         ("PLLWTYAGACBZAT-UHFFFAOYSA-N",),
@@ -85,8 +102,9 @@ def own_parameters(own: OwnSpecies, reference: QuantumReference | None = None) -
     if found.charges_e is None:
         raise ValueError(f"The quantum-chemical reference of {own.name} has no charges.")
     skeleton = _analog(own, found) if own.analog else _star(own, found)
-    foreign = {i for i, element in enumerate(found.elements) if element == own.foreign}
-    fitted = with_fitted_terms(skeleton, foreign, equivalent_atoms(found.smiles), found.positions, found.hessian)
+    fitted_atoms = {i for i, element in enumerate(found.elements) if own.is_rigid or element == own.foreign}
+    groups, rings = equivalent_atoms(found.smiles), _rings(found.smiles)
+    fitted = with_fitted_terms(skeleton, fitted_atoms, groups, rings, found.positions, found.hessian)
     return relaxed(fitted)
 
 
@@ -105,6 +123,12 @@ def equivalent_atoms(smiles: str) -> tuple[int, ...]:
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     order = {rank: place for place, rank in enumerate(sorted(set(ranks)))}
     return tuple(order[rank] for rank in ranks)
+
+
+def _rings(smiles: str) -> list[set[int]]:
+    from rdkit import Chem
+
+    return [set(ring) for ring in Chem.MolFromSmiles(smiles).GetRingInfo().AtomRings()]
 
 
 def _analog(own: OwnSpecies, found: QuantumReference) -> SpeciesParameters:
@@ -150,12 +174,13 @@ def _described(
             sigma, epsilon, _ = own.lennard_jones[element]
             changes |= {"sigma": sigma / 10, "epsilon": epsilon}
         atoms.append(atom.model_copy(update=changes))
+    what = "bonds and angles" if own.is_rigid or own.analog is None else f"bonds and angles of {own.foreign}"
     sources = "; ".join(f"{element}: {source}" for element, (*_, source) in own.lennard_jones.items())
     provenance = {
         "force_field": force_field,
         "ours": True,
         "charges": f"{found.charges_method} (relative RMS {found.charges_relative_rms:.3f}), unscaled",
-        "bonded_terms": f"of {own.foreign}: fitted to geometry and Hessian, {found.geometry_method}"
+        "bonded_terms": f"{what}: fitted to geometry and Hessian, {found.geometry_method}"
         + (f"; others: Sage for {own.analog}" if own.analog else ""),
         "lennard_jones": sources + ("; others: Sage" if own.analog else ""),
         "versions": found.versions,

@@ -1,4 +1,4 @@
-"""Bonds and angles of an atom that the general force field does not know, fitted to a quantum-chemical Hessian.
+"""Bonds and angles that the general force field does not know, fitted to a quantum-chemical Hessian.
 
 Force constants by linear least squares on the whole Hessian in the basis of its normal modes, each element weighted by
 the geometric mean of the two modes' own curvatures, so that soft modes count as much as stiff ones; none below zero.
@@ -25,7 +25,12 @@ STEP_NM = 1e-5
 
 
 def with_fitted_terms(
-    start: SpeciesParameters, fitted_atoms: set[int], groups: Sequence[int], positions: np.ndarray, hessian: np.ndarray
+    start: SpeciesParameters,
+    fitted_atoms: set[int],
+    groups: Sequence[int],
+    rings: Sequence[set[int]],
+    positions: np.ndarray,
+    hessian: np.ndarray,
 ) -> SpeciesParameters:
     """``start`` with fresh bond and angle terms wherever one of ``fitted_atoms`` takes part.
 
@@ -33,6 +38,7 @@ def with_fitted_terms(
         start: with every term that is not fitted; ``start.bonds`` names all bonds.
         fitted_atoms: indices.
         groups: which atoms are equivalent, ``n``; equivalent terms are equal.
+        rings: the atoms of each; a term within a ring is not equivalent to one between rings.
         positions: the quantum-chemical geometry, nm, ``n x 3``.
         hessian: at that geometry, kJ/mol/nm2, ``3n x 3n``.
     """
@@ -48,7 +54,7 @@ def with_fitted_terms(
     classes: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
     for term in (*bonds, *angles):
         names = tuple(groups[i] for i in term)
-        classes[min(names, names[::-1])].append(term)
+        classes[min(names, names[::-1]), any(ring.issuperset(term) for ring in rings)].append(term)
     shapes = [_unit_hessian(terms, positions) for terms in classes.values()]
     masses = np.array([atom.mass for atom in start.atoms])
     constants = _least_squares(hessian - rest, shapes, masses, positions, hessian)

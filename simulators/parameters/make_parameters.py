@@ -5,7 +5,7 @@
     python -m saltloop.simulators.parameters.make_parameters BOB- EC    # these
 
 Solvents and imidazolides: ``parametrise`` (OpenFF Sage, NAGL charges), as for a user's own molecules. Most ions:
-Canongia Lopes and Padua, typed in in ``ions.py``. The rest: our own, ``anions.py``. What cannot be parametrised is named.
+Canongia Lopes and Padua, typed in in ``ions.py``. The rest: our own, ``anions.py``. What cannot be made is named.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ TOY = OracleCase(
 OPENMM = OracleCase(
     spec={"kind": "openmm", "protocol": TINY, "platform": "CPU"},
     supported=Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K"),
-    unsupported=Formulation.parse("1 mol/kg LiBOB in EC"),
+    unsupported=Formulation.parse("1 mol/kg LiPF6 in EC at 180 K"),
     kill_at=0.7,
 )
 

@@ -23,7 +23,7 @@ def test_an_oracle_over_any_forces_names_itself_in_its_results_and_refusals(tmp_
     outcome = other.run(LIQUID, tmp_path, seed=1)
     assert {one.source for one in outcome.measurements} == {"other"}
     with pytest.raises(UnsupportedFormulationError, match="The other oracle"):
-        other.check(Formulation.parse("1 mol/kg LiPF6 in TEOS"))
+        other.check(Formulation.parse("1 mol/kg LiPF6 in EC at 180 K"))
 
 
 def test_a_given_density_is_kept_and_not_measured(tmp_path):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from saltloop.chemistry.formulation import Formulation
-from saltloop.chemistry.species import SpeciesBook
+from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.simulators import engine as engine_module
 from saltloop.simulators import openmm_oracle as oracle_module
 from saltloop.simulators import platforms, sanity
@@ -118,15 +118,15 @@ def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_pat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1 mol/kg LiBOB in EC", "no force-field parameters for LiBOB"),
-        ("1 mol/kg LiPF6 in TEOS", "no force-field parameters for TEOS"),
+        ("1 mol/kg LiPF6 in TMOS", "no force-field parameters for TMOS: OpenFF Sage has no parameters for Si"),
         ("1 mol/kg LiPF6 in EC at 180 K", "200 to 500 K"),
         ("0.001 mol/kg LiPF6 in EC", "max_atoms"),
     ],
 )
 def test_unsupported_formulations_are_refused_before_anything_starts(tmp_path, text, words):
-    oracle = OpenMMOracle(resolve_protocol("demo"), BOOK)
-    formulation = Formulation.parse(text)
+    book = BOOK.with_species([SpeciesDefinition(name="TMOS", kind="solvent", smiles="CO[Si](OC)(OC)OC")])
+    oracle = OpenMMOracle(resolve_protocol("demo"), book)
+    formulation = Formulation.parse(text, species=book)
     with pytest.raises(UnsupportedFormulationError, match=words):
         oracle.check(formulation)
     with pytest.raises(UnsupportedFormulationError, match=words):
