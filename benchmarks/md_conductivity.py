@@ -1,0 +1,89 @@
+"""Conductivities by the openmm oracle beside the 24 measured ones of ``md_reference.csv``, with one setting for all.
+
+    nohup nice python benchmarks/md_conductivity.py --out DIR >DIR.log &   # runs what there is to run
+    python benchmarks/md_conductivity.py --out DIR --only 5                # no more than five jobs, then the tables
+    python benchmarks/md_conductivity.py --out DIR --analyse-only          # trajectories analysed again, nothing is run
+    python benchmarks/md_conductivity.py --table                           # tables and plot from the results alone
+
+Each electrolyte is a job of saltloop in a folder of its own under ``--out``: one that is finished is not run again, one
+that was killed goes on from its last checkpoint. The order is that of ``md_reference.csv``, in which a part already
+says something. One row for each finished job stands in ``benchmarks/results/md_conductivity.csv``, from which tables
+and plot are made (``md_conductivity_tables.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from md_conductivity_tables import report
+from md_reference import Electrolyte, electrolytes
+from md_results import FOLDER, read_rows, remember, row_of
+from saltloop.simulators.job import read_outcome, run_job, write_job
+from saltloop.simulators.oracle import OracleOutcome
+
+RESULTS = FOLDER / "md_conductivity.csv"
+PLOT = Path(__file__).parent.parent / "docs" / "images" / "md_conductivity.png"
+PROTOCOL = {
+    "base": "standard",
+    "box": {"target_atoms": 900, "min_ion_pairs": 6},
+    "produce": {"duration_ps": 2500.0},
+    "frame_ps": 1.0,
+}
+"""About half an hour for each electrolyte on one free core."""
+SEED = 1
+
+
+def main() -> int:
+    """Run, write the rows, print the tables; 1 where a job failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder of the job folders")
+    parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
+    parser.add_argument("--match", help="only electrolytes whose text contains this")
+    parser.add_argument("--platform", default="CPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--analyse-only", action="store_true", help="analyse the trajectories that there are again")
+    parser.add_argument("--table", action="store_true", help="only the tables and the plot")
+    arguments = parser.parse_args()
+    if arguments.table:
+        return _tables()
+    if arguments.out is None:
+        parser.error("--out is needed where jobs are run or analysed")
+    wanted = [one for one in electrolytes() if not arguments.match or arguments.match in str(one.formulation)]
+    n_run = n_failed = 0
+    for one in wanted:
+        folder = arguments.out / one.slug
+        is_finished = (folder / "result.json").exists()
+        if not is_finished and (arguments.analyse_only or n_run == arguments.only):
+            continue
+        if not is_finished:
+            n_run += 1
+        outcome = _outcome(one, folder, arguments)
+        if outcome.failure:
+            n_failed += 1
+            print(f"{one.formulation}: {outcome.failure.reason}", file=sys.stderr, flush=True)
+        else:
+            remember(row_of(str(one.formulation), outcome), RESULTS)
+    return _tables() or int(n_failed > 0)
+
+
+def _outcome(one: Electrolyte, folder: Path, arguments: argparse.Namespace) -> OracleOutcome:
+    """The outcome in a job's folder: run, read, or analysed again."""
+    if not (folder / "result.json").exists():
+        spec = {"kind": "openmm", "protocol": PROTOCOL, "platform": arguments.platform, "threads": arguments.threads}
+        write_job(folder, job_key=one.slug, oracle_spec=spec, formulation=one.formulation, seed=SEED)
+        print(f"{one.formulation} ...", file=sys.stderr, flush=True)
+        return run_job(folder)
+    outcome = read_outcome(folder)
+    assert outcome is not None
+    return outcome
+
+
+def _tables() -> int:
+    print(report(read_rows(RESULTS), PLOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

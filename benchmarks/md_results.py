@@ -1,0 +1,60 @@
+"""Rows of the molecular dynamics benchmarks: one for each finished job, in a CSV file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from saltloop.simulators.oracle import OracleOutcome
+
+FOLDER = Path(__file__).parent / "results"
+SCALES = ("ion_charge_scale", "solvent_charge_scale", "solvent_sigma_scale", "solvent_epsilon_scale")
+
+
+def row_of(liquid: str, outcome: OracleOutcome) -> dict[str, str]:
+    """What is kept of a job: composition, force field, size, time, and every measurement with its standard error."""
+    provenance = outcome.provenance
+    composition = provenance["composition"]
+    row = {
+        "liquid": liquid,
+        "simulated": composition["simulated"],
+        "molecules": " ".join(f"{name}:{count}" for name, count in composition["molecules"].items()),
+        "n_atoms": str(composition["n_atoms"]),
+        "produced_ps": f"{provenance['protocol']['produce']['duration_ps']:g}",
+        "wall_s": f"{provenance['wall_s']:.0f}",
+        "force_field": force_field_text(provenance["protocol"]["force_field"]),
+        "parameters": provenance["force_field"]["parameters_sha256"][:12],
+    }
+    for measurement in outcome.measurements:
+        name = f"{measurement.quantity} ({measurement.unit})"
+        row[name] = f"{measurement.value:.5g}"
+        row[f"{name} error"] = f"{measurement.standard_uncertainty:.2g}"
+    return row
+
+
+def force_field_text(settings: Mapping[str, Any]) -> str:
+    """The scalings in words."""
+    return ", ".join(f"{name} {settings[name]:g}" for name in SCALES if name in settings)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """All rows; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def remember(row: dict[str, str], path: Path) -> None:
+    """Put a row in the place of the one of its liquid, or at the end."""
+    rows = {there["liquid"]: there for there in read_rows(path)} | {row["liquid"]: row}
+    columns = list(dict.fromkeys(name for there in rows.values() for name in there if there[name]))
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows.values())
+    temporary.replace(path)
