@@ -87,7 +87,8 @@ def _pure(liquids: list[PureLiquid]) -> str:
         differences.append(value - one.density_g_cm3)
         lines.append(
             f"| {one.formulation} | {value:.4f} ± {float(row['density (g/cm3) error']):.4f} | "
-            f"{one.density_g_cm3:.3f} | {differences[-1]:+.3f} ({100 * differences[-1] / one.density_g_cm3:+.1f} %) | {one.source} | "
+            f"{one.density_g_cm3:.3f} | {differences[-1]:+.3f} "
+            f"({100 * differences[-1] / one.density_g_cm3:+.1f} %) | {one.source} | "
             f"{row['n_atoms']} | {float(row['wall_s']) / 60:.0f} min |"
         )
     if differences:
