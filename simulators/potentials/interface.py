@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -86,18 +86,7 @@ class Sum:
 
 def atomic_numbers_of(molecules: Molecules) -> tuple[int, ...]:
     """Atomic numbers of a box's atoms in their order."""
-    return tuple(
-        ATOMIC_NUMBERS[atom.element] for species, count in molecules for _ in range(count) for atom in species.atoms
-    )
+    from rdkit.Chem import GetPeriodicTable
 
-
-def _atomic_numbers() -> dict[str, int]:
-    symbols: Sequence[str] = (
-        "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
-        "Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe"
-    ).split()
-    return {symbol: number for number, symbol in enumerate(symbols, start=1)}
-
-
-ATOMIC_NUMBERS = _atomic_numbers()
-"""Up to xenon."""
+    number_of = GetPeriodicTable().GetAtomicNumber
+    return tuple(number_of(atom.element) for species, count in molecules for atom in species.atoms * count)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -122,7 +123,7 @@ def does_not_tell_like_particles_apart(case: PotentialCase) -> None:
     numbers = np.array(case.potential.atomic_numbers)
     swaps: list[tuple[list[int], list[int]]] = []
     ranges = molecule_ranges(case.molecules)
-    for (one, first), (other, second) in zip(ranges, ranges[1:], strict=False):
+    for (one, first), (other, second) in pairwise(ranges):
         if one.name == other.name:
             swaps.append((list(first), list(second)))
             break
