@@ -1,71 +1,80 @@
-"""From the samples of a finished simulation to measurements with error bars, warnings, a table and a plot."""
+"""From the samples of simulations to measurements with error bars, and to warnings where they say little."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from saltloop.chemistry.measurement import Measurement
 
-from . import transport
-from .checkpoints import write_durably
-from .species_parameters import all_parameters
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .protocols import Protocol
-    from .trajectory import Trajectory
+from .motion import Conductivities, Motion, motion_in
+from .protocols import Protocol
+from .trajectory import Trajectory
+from .transport import block_average, conductivity_factor, mean_of_replicas
 
 MAX_ENERGY_DRIFT_SIGMA = 4.0
 MIN_ION_PAIRS = 10
 """Fewer pairs give a warning: their diffusion coefficients hang on a few solvation shells."""
 
+Measure = Callable[[str, float, float, str, str], Measurement]
+
 
 @dataclass(frozen=True)
 class Results:
-    """What a simulation says."""
+    """What simulations of one liquid say."""
 
     measurements: tuple[Measurement, ...]
+    """The conductivity first, where there are ions; then the density, where it was simulated."""
     warnings: tuple[str, ...]
     details: dict[str, Any]
-    """For the provenance: box, mean temperature, log-log slopes, fit window."""
-    lag_ps: np.ndarray
-    msd_nm2: dict[str, np.ndarray] = field(repr=False)
-    """By species, with ``charge (per ion)`` for the collective displacement."""
-    fit_ps: tuple[float, float] = (0.0, 0.0)
+    """For the provenance: box, mean temperature, log-log slopes, fitted windows, size correction, Onsager terms."""
+    motion: Motion = field(repr=False)
+    trajectories: tuple[Trajectory, ...] = field(repr=False)
 
 
 def analyse(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Results:
-    """Density from the constant-pressure stage; diffusion and conductivity from production.
+    """Density from the constant-pressure stages; diffusion, viscosity and conductivities from production.
 
-    ``trajectories`` are replicas: boxes of the same contents at the same temperature.
+    ``trajectories`` are replicas: boxes of the same contents at the same temperature. They give one set of
+    measurements; what differs between them is in the standard errors.
+
+    Raises:
+        ValueError: no trajectory, fewer than 12 frames, or replicas with different intervals between frames.
     """
-    results = [_analyse_one(one, protocol, source, reference) for one in trajectories]
-    if len(results) == 1:
-        return results[0]
+    motion = motion_in(trajectories, protocol.analysis)
+    measure = _measure(trajectories, protocol, source, reference)
     measurements = []
-    for same in zip(*(one.measurements for one in results), strict=True):
-        values = np.array([one.value for one in same])
-        error = math.hypot(*(one.standard_uncertainty for one in same)) / len(same)
-        error = max(error, float(values.std(ddof=1)) / math.sqrt(len(same)))
-        measurements.append(same[0].model_copy(update={"value": float(values.mean()), "standard_uncertainty": error}))
-    warnings = tuple(dict.fromkeys(warning for one in results for warning in one.warnings))
-    return replace(results[0], measurements=tuple(measurements), warnings=warnings)
+    if motion.conductivities is not None:
+        measurements += _conductivity_measurements(motion, protocol.analysis.report, measure)
+    if series := [one.averaged_density_g_cm3 for one in trajectories if one.averaged_density_g_cm3.size > 1]:
+        density = measure("density", *mean_of_replicas(series), "g/cm3", "mean at constant pressure")
+        measurements.insert(1 if motion.conductivities else 0, density)
+    corrected = "infinite box" if protocol.analysis.size_correction else "no size correction"
+    measurements += [
+        measure(
+            f"diffusion_coefficient_{name}", one.value_m2_s, one.standard_error_m2_s, "m2/s", f"Einstein, {corrected}"
+        )
+        for name, one in motion.diffusion.items()
+    ]
+    if motion.viscosity.is_converged:
+        shear = motion.viscosity
+        measurements.append(measure("viscosity", shear.value_mPa_s, shear.standard_error_mPa_s, "mPa s", shear.method))
+    warnings = [*_warnings(motion), *_warnings_of_runs(trajectories)]
+    return Results(tuple(measurements), tuple(warnings), _details(trajectories, motion), motion, tuple(trajectories))
 
 
-def _analyse_one(trajectory: Trajectory, protocol: Protocol, source: str, reference: str) -> Results:
-    contents = trajectory.contents
-    formulation = contents.formulation
-    method = f"{protocol.name} protocol, {contents.n_atoms} atoms, {protocol.produce.duration_ps:g} ps"
-    warnings: list[str] = []
+def _measure(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Measure:
+    contents = trajectories[0].contents
+    length = sum(one.length_ps for one in trajectories) / len(trajectories)
+    runs = f"{len(trajectories)} runs of " if len(trajectories) > 1 else ""
+    method = f"{protocol.name} protocol, {contents.n_atoms} atoms, {runs}{length:.5g} ps"
 
-    def measurement(quantity: str, value: float, error: float, unit: str, how: str) -> Measurement:
+    def measure(quantity: str, value: float, error: float, unit: str, how: str) -> Measurement:
         return Measurement(
-            formulation=formulation,
+            formulation=contents.formulation,
             quantity=quantity,
             value=float(value),
             unit=unit,
@@ -75,135 +84,129 @@ def _analyse_one(trajectory: Trajectory, protocol: Protocol, source: str, refere
             reference=reference,
         )
 
-    edge_nm, masses, names = trajectory.edge_nm, trajectory.molecule_masses, trajectory.molecule_names
-    positions = transport.remove_drift(transport.unwrap(np.asarray(trajectory.positions, dtype=float), edge_nm), masses)
-    window = (protocol.analysis.fit_start_fraction, protocol.analysis.fit_end_fraction)
-    diffusion = {
-        name: transport.diffusion_coefficient(positions[:, names == name], trajectory.frame_ps, *window)
-        for name in contents.counts
+    return measure
+
+
+def _conductivity_measurements(motion: Motion, report: str, measure: Measure) -> list[Measurement]:
+    found, charge = motion.conductivities, motion.charge
+    assert found is not None
+    assert charge is not None
+    words = {
+        "nernst_einstein": "Nernst-Einstein",
+        "collective": "Einstein-Helfand",
+        "combined": "Nernst-Einstein times an ionicity between 0 and 1",
     }
-    for name, one in diffusion.items():
-        if not one.is_diffusive:
-            warnings.append(
-                f"{name} has not reached diffusion: its mean square displacement grows as t^{one.log_slope:.2f} "
-                "where it is fitted; run longer"
-            )
-    measurements = [
-        measurement(
-            f"diffusion_coefficient_{name}",
-            one.value_m2_s,
-            one.standard_error_m2_s,
-            "m2/s",
-            "Einstein, no size correction",
+    measurements = []
+    for quantity, kind in (("conductivity", report), *((f"conductivity_{kind}", kind) for kind in words)):
+        one = getattr(found, kind)
+        measurements.append(measure(quantity, one.value_mS_cm, one.standard_error_mS_cm, "mS/cm", words[kind]))
+    measurements.append(measure("ionicity", found.ionicity, found.ionicity_error, "1", "collective / Nernst-Einstein"))
+    onsager, frame = charge.relative_to_solvent, "relative to the solvent"
+    if onsager is None:
+        onsager, frame = charge.barycentric, "relative to the centre of mass"
+    measurements.append(
+        measure(
+            "transference_number",
+            onsager.transference_number,
+            onsager.transference_error,
+            "1",
+            f"of the cation, Onsager coefficients, {frame}",
         )
-        for name, one in diffusion.items()
-    ]
-    lag_ps = np.arange(len(positions)) * trajectory.frame_ps
-    msd = {
-        name: transport.mean_square_displacement(positions[:, names == name]).mean(axis=1).sum(axis=1)
-        for name in contents.counts
-    }
+    )
+    return measurements
+
+
+def _details(trajectories: Sequence[Trajectory], motion: Motion) -> dict[str, Any]:
+    temperatures = [one.temperatures_K for one in trajectories if one.temperatures_K.size]
+    shear = motion.viscosity
+    slopes = {name: one.slope for name, one in motion.in_box.items()}
+    if motion.charge is not None:
+        slopes["charge"] = motion.charge.slope
     details: dict[str, Any] = {
-        "box_nm": round(edge_nm, 5),
-        "n_frames": len(positions),
-        "fit_ps": [round(float(lag_ps[-1]) * fraction, 3) for fraction in window],
-        "log_slopes": {name: round(one.log_slope, 3) for name, one in diffusion.items()},
-        "mean_temperature_K": round(float(trajectory.temperatures_K.mean()), 2),
+        "box_nm": round(motion.volume_nm3 ** (1 / 3), 5),
+        "n_frames": sum(len(one.positions) for one in trajectories),
+        "n_replicas": len(trajectories),
+        "fit_ps": {name: [round(edge, 3) for edge in slope.window_ps] for name, slope in slopes.items()},
+        "log_slopes": {name: round(slope.log_slope, 3) for name, slope in slopes.items()},
+        "diffusive": {name: slope.is_diffusive for name, slope in slopes.items()},
+        "diffusion_in_box_m2_s": {
+            name: [_short(one.value_m2_s), _short(one.standard_error_m2_s)] for name, one in motion.in_box.items()
+        },
+        "size_correction_m2_s": _short(motion.size_correction_m2_s),
+        "viscosity": {
+            "mPa_s": _short(shear.value_mPa_s),
+            "standard_error": _short(shear.standard_error_mPa_s),
+            "method": shear.method,
+            "by_wavelength_nm": [[_short(number) for number in row] for row in shear.by_wavelength],
+        },
     }
-    charges = {name: all_parameters()[name].formal_charge for name in contents.counts}
-    ions = {name: charge for name, charge in charges.items() if charge}
-    if ions:
-        is_ion = np.isin(names, list(ions))
-        ion_positions, ion_charges = positions[:, is_ion], np.array([float(ions[name]) for name in names[is_ion]])
-        state = {"volume_nm3": edge_nm**3, "temperature_K": formulation.temperature_K}
-        independent = transport.nernst_einstein_conductivity({name: diffusion[name] for name in ions}, ions, **state)
-        collective = transport.collective_conductivity(
-            ion_positions,
-            ion_charges,
-            trajectory.frame_ps,
-            start_fraction=window[0],
-            end_fraction=window[1],
-            **state,
+    if temperatures:
+        details["mean_temperature_K"] = round(float(np.concatenate(temperatures).mean()), 2)
+    if motion.conductivities is not None:
+        details.update(_charge_details(trajectories[0], motion, motion.conductivities))
+    return details
+
+
+def _charge_details(first: Trajectory, motion: Motion, found: Conductivities) -> dict[str, Any]:
+    charge = motion.charge
+    assert charge is not None
+    factor = conductivity_factor(motion.volume_nm3, first.temperature_K)
+    onsager: dict[str, Any] = {}
+    for frame, one in (("centre_of_mass", charge.barycentric), ("solvent", charge.relative_to_solvent)):
+        if one is not None:
+            values, errors = one.matrix * factor, one.errors * factor
+            onsager[frame] = {
+                "L++": [_short(values[0, 0]), _short(errors[0, 0])],
+                "L--": [_short(values[1, 1]), _short(errors[1, 1])],
+                "L+-": [_short(values[0, 1]), _short(errors[0, 1])],
+                "transference_number": [_short(one.transference_number), _short(one.transference_error)],
+            }
+    in_box = found.nernst_einstein_in_box
+    return {
+        "conductivity_nernst_einstein_in_box": [_short(in_box.value_mS_cm), _short(in_box.standard_error_mS_cm)],
+        "haven_ratio": _short(1 / found.ionicity) if found.ionicity > 0 else None,
+        "onsager_mS_cm": onsager,
+    }
+
+
+def _warnings(motion: Motion) -> list[str]:
+    warnings = []
+    for name, one in motion.in_box.items():
+        if not one.is_diffusive:
+            kind = "an upper bound" if one.log_slope < 1 else "not a measurement"
+            warnings.append(
+                f"{name} has not reached diffusion: its mean square displacement grows as t^{one.log_slope:.2f} at "
+                f"the longest lags, so that its diffusion coefficient is {kind}; run longer"
+            )
+    if not motion.viscosity.is_converged:
+        warnings.append(
+            f"no viscosity: the run is too short for it; the size correction takes {motion.viscosity.value_mPa_s:.2g} "
+            f"mPa s ({motion.viscosity.method})"
         )
-        moment = np.einsum("fmx,m->fx", ion_positions, ion_charges)[:, None, :]
-        msd["charge (per ion)"] = transport.mean_square_displacement(moment)[:, 0].sum(axis=1) / is_ion.sum()
-        both = {"nernst_einstein": (independent, "Nernst-Einstein"), "collective": (collective, "Einstein-Helfand")}
-        reported, words = both[protocol.analysis.report]
-        for quantity, (found, how) in (
-            ("conductivity", (reported, words)),
-            ("conductivity_nernst_einstein", both["nernst_einstein"]),
-            ("conductivity_collective", both["collective"]),
-        ):
-            one_more = measurement(quantity, found.value_mS_cm, found.standard_error_mS_cm, "mS/cm", how)
-            measurements.insert(0 if quantity == "conductivity" else len(measurements), one_more)
-        details["log_slopes"]["charge"] = round(collective.log_slope, 3)
-        if collective.value_mS_cm < collective.standard_error_mS_cm:
+    if (found := motion.conductivities) is not None:
+        if found.collective.value_mS_cm < found.collective.standard_error_mS_cm:
             warnings.append("the collective conductivity is below its own error: the run is too short for it")
-        n_pairs = sum(count for name, count in contents.counts.items() if ions.get(name) == 1)
+        n_pairs = min(one.n_molecules for name, one in motion.in_box.items() if name[-1] == "+")
         if n_pairs < MIN_ION_PAIRS:
             warnings.append(f"only {n_pairs} ion pairs; the error bars do not cover what so small a box leaves out")
-    if trajectory.averaged_density_g_cm3.size:
-        mean, error = transport.block_average(trajectory.averaged_density_g_cm3)
-        density = measurement("density", mean, error, "g/cm3", "mean at constant pressure")
-        measurements.insert(1 if ions else 0, density)
-    if drift := _energy_drift(trajectory.potentials_kJ_mol):
-        warnings.append(drift)
-    fit_ps = (float(details["fit_ps"][0]), float(details["fit_ps"][1]))
-    return Results(tuple(measurements), tuple(warnings), details, lag_ps, msd, fit_ps)
+    return warnings
 
 
-def _energy_drift(potential: np.ndarray) -> str:
-    """A warning if the two halves of production differ in potential energy by more than their errors, or nothing."""
-    if len(potential) < 10:
-        return ""
-    halves = [transport.block_average(half) for half in np.array_split(potential, 2)]
-    difference = halves[1][0] - halves[0][0]
-    if abs(difference) > MAX_ENERGY_DRIFT_SIGMA * math.hypot(halves[0][1], halves[1][1]):
-        return f"the potential energy drifts by {difference:.0f} kJ/mol in production: not in equilibrium yet"
-    return ""
+def _warnings_of_runs(trajectories: Sequence[Trajectory]) -> list[str]:
+    warnings = []
+    for index, one in enumerate(trajectories):
+        of = f" (run {index + 1})" if len(trajectories) > 1 else ""
+        potential = one.potentials_kJ_mol
+        if len(potential) < 10:
+            continue
+        halves = [block_average(half) for half in np.array_split(potential, 2)]
+        difference = halves[1][0] - halves[0][0]
+        if abs(difference) > MAX_ENERGY_DRIFT_SIGMA * math.hypot(halves[0][1], halves[1][1]):
+            warnings.append(
+                f"the potential energy drifts by {difference:.0f} kJ/mol in production{of}: not in equilibrium yet"
+            )
+    return warnings
 
 
-def plot(results: Results, job_dir: Path, title: str) -> tuple[str, ...]:
-    """Write ``msd.csv`` and ``msd.png`` into the job's folder; returns their names."""
-    import io
-
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    columns = [results.lag_ps, *results.msd_nm2.values()]
-    header = ",".join(["lag_ps", *(f"{name} (nm2)" for name in results.msd_nm2)])
-    rows = "\n".join(",".join(f"{value:.6g}" for value in row) for row in zip(*columns, strict=True))
-    write_durably(job_dir / "msd.csv", f"{header}\n{rows}\n".encode())
-
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    last = max(2, int(0.8 * len(results.lag_ps)))
-    shown = [curve[1:last] for curve in results.msd_nm2.values()]
-    axes.axvspan(*results.fit_ps, color="0.92", label="fitted")
-    for name, curve in zip(results.msd_nm2, shown, strict=True):
-        is_charge = name.startswith("charge")
-        style: dict[str, Any] = (
-            {"color": "black", "ls": ":"} if is_charge else {"ls": "-" if name[-1] in "+-" else "--"}
-        )
-        axes.plot(results.lag_ps[1:last], curve, label=name, lw=1.6, **style)
-    first_ion = shown[0]
-    middle = len(first_ion) // 2
-    guide = first_ion[middle] * results.lag_ps[1:last] / results.lag_ps[1 + middle]
-    axes.plot(results.lag_ps[1:last], guide * 0.5, color="0.5", lw=0.8, label="slope 1")
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="lag time (ps)",
-        ylabel="mean square displacement (nm²)",
-    )
-    positive = np.concatenate([curve[curve > 0] for curve in shown])
-    if positive.size:
-        axes.set_ylim(float(np.percentile(positive, 1)) / 2, float(positive.max()) * 2)
-    axes.set_title(title, fontsize=9)
-    axes.grid(which="major", alpha=0.3)
-    axes.legend(fontsize=8, ncols=2, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=150)
-    write_durably(job_dir / "msd.png", buffer.getvalue())
-    return ("msd.png", "msd.csv")
+def _short(number: float) -> float:
+    return float(f"{number:.5g}")

@@ -1,0 +1,173 @@
+"""Shear viscosity from where the molecules went, no stress or velocities needed.
+
+In a periodic box a shear wave of wave vector k decays at the rate eta k^2 / rho (+ the friction of a Langevin
+thermostat, which acts on all mass alike). The transverse momentum of that wave, integrated over time, is
+A_k(t) = integral sum_i m_i v_i(t) exp(i k r_i) dt = integral sum_i m_i exp(i k r_i) dr_i, a vector that diffuses: by
+Green-Kubo and Einstein's relation, <|A_k(t) - A_k(0)|^2> grows by 2 t M kB T / rate for each transverse direction.
+It is the time integral of the transverse-current autocorrelation function (Palmer, Phys. Rev. E 49 (1994) 359; Hess,
+J. Chem. Phys. 116 (2002) 209), taken along the recorded paths (midpoint rule), so that frames as far apart as a
+molecule takes to move a fraction of a wavelength are enough. eta(k) is extrapolated to k = 0 over three shells of k.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .displacements import displacements
+
+Array = NDArray[np.float64]
+
+GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3
+MPA_S_PER_U_NM_PS = 1.66053906660e-3
+N_SHELLS = 3
+"""Wave vectors 2 pi / L times (1,0,0), (1,1,0), (1,1,1) and all that are equivalent."""
+CHUNK = 200
+"""Frames that are treated at a time."""
+MAX_RELATIVE_ERROR = 0.25
+"""A viscosity less certain than this is no measurement; the size correction may still use it with its error."""
+MAX_EXTRAPOLATION = 2.0
+"""The viscosity at k = 0 over that of the longest wave; more shows a box too small for waves."""
+EXTRAPOLATION_SHARE = 3.0
+"""One over the share of the step from the longest wave to k = 0 that counts as a standard error."""
+SLIP, STICK = 4.0, 6.0
+STOKES_EINSTEIN_ERROR = 0.5
+
+
+@dataclass(frozen=True)
+class Viscosity:
+    """A shear viscosity, mPa s."""
+
+    value_mPa_s: float
+    standard_error_mPa_s: float
+    is_converged: bool
+    method: str
+    by_wavelength: tuple[tuple[float, float, float], ...] = ()
+    """Wavelength (nm), viscosity at it, its standard error."""
+
+    @property
+    def relative_error(self) -> float:
+        return self.standard_error_mPa_s / self.value_mPa_s
+
+
+def viscosity(
+    runs: Sequence[NDArray[np.floating]],
+    masses: Array,
+    edges_nm: Sequence[float],
+    frame_ps: float,
+    *,
+    temperature_K: float,
+    friction_per_ps: float = 0.0,
+) -> Viscosity | None:
+    """From unwrapped centres of mass (nm) of replicas of one liquid; ``masses`` in u. None where no shear decays yet.
+
+    ``edges_nm`` of the boxes, nearly equal. ``friction_per_ps`` of the thermostat is subtracted from the waves' decay.
+    """
+    motions = [transverse_motion(run, masses, edge) for run, edge in zip(runs, edges_nm, strict=True)]
+    edge_nm = sum(edges_nm) / len(edges_nm)
+    total_mass = float(masses.sum())
+    density = total_mass / edge_nm**3
+    found = []
+    for shell in range(N_SHELLS):
+        slope = displacements([motion[shell] for motion in motions], frame_ps).slope()
+        if slope.value <= 0 or not slope.is_diffusive:
+            break
+        rate = total_mass * GAS_CONSTANT_KJ_MOL_K * temperature_K / slope.value
+        k2 = (shell + 1) * (2 * math.pi / edge_nm) ** 2
+        value = (rate - friction_per_ps) * density / k2 * MPA_S_PER_U_NM_PS
+        error = rate * slope.standard_error / slope.value * density / k2 * MPA_S_PER_U_NM_PS
+        if value <= 0:
+            break
+        found.append((2 * math.pi / math.sqrt(k2), value, error))
+    return _extrapolated(found) if found else None
+
+
+def transverse_motion(positions: NDArray[np.floating], masses: Array, edge_nm: float) -> list[Array]:
+    """Time-integrated transverse momenta (u nm): ``n_frames x n_vectors x 1`` for each shell of wave vectors."""
+    vectors = [_wave_vectors(shell + 1) for shell in range(N_SHELLS)]
+    flat = [k for shell in vectors for k in shell]
+    steps = np.empty((len(positions) - 1, len(flat), 2, 3))
+    for first in range(0, len(positions) - 1, CHUNK):
+        part = np.asarray(positions[first : first + CHUNK + 1], dtype=float)
+        moved = np.diff(part, axis=0) * masses[:, None]
+        # Single precision is enough once whole boxes are gone from the positions.
+        angle = (2 * np.pi / edge_nm * (((part[1:] + part[:-1]) / 2) % edge_nm)).astype(np.float32)
+        waves = np.cos(angle) + 1j * np.sin(angle)
+        powers = {1: waves, -1: waves.conj()}
+        phases = np.empty((len(moved), 2 * len(flat), part.shape[1]), dtype=np.float32)
+        for index, k in enumerate(flat):
+            used = [powers[n][..., axis] for axis, n in enumerate(k) if n]
+            phase = used[0]
+            for wave in used[1:]:
+                phase = phase * wave
+            phases[:, 2 * index], phases[:, 2 * index + 1] = phase.real, phase.imag
+        steps[first : first + len(moved)] = (phases @ moved.astype(np.float32)).reshape(len(moved), len(flat), 2, 3)
+    motions, start = [], 0
+    for shell in vectors:
+        across = np.array([_transverse(k) for k in shell])
+        part = np.einsum("fksx,kpx->fksp", steps[:, start : start + len(shell)], across)
+        path = np.cumsum(part.reshape(len(part), -1, 1), axis=0)
+        motions.append(np.concatenate([np.zeros((1, *path.shape[1:])), path]))
+        start += len(shell)
+    return motions
+
+
+def stokes_einstein_viscosity(
+    diffusion_m2_s: float, volume_per_molecule_nm3: float, edge_nm: float, temperature_K: float
+) -> Viscosity:
+    """An estimate where the run is too short: from the solvent's diffusion in the box and the molecules' size.
+
+    D + kT xi / (6 pi eta L) = kT / (c pi eta R), xi = 2.837, R of a sphere as large as a molecule's share of the
+    volume, c halfway between slip (4) and stick (6). Good to about a factor of 1.5.
+    """
+    radius = (3 * volume_per_molecule_nm3 / (4 * math.pi)) ** (1 / 3)
+    size = 1 / ((SLIP + STICK) / 2 * radius) - 2.837297 / (6 * edge_nm)
+    kT = 1.380649e-23 * temperature_K
+    value = kT / (math.pi * diffusion_m2_s) * size * 1e9 * 1e3
+    return Viscosity(
+        value, STOKES_EINSTEIN_ERROR * value, False, "Stokes-Einstein estimate from the solvent's diffusion"
+    )
+
+
+def _extrapolated(found: list[tuple[float, float, float]]) -> Viscosity:
+    """1/eta(k) = (1 + a k^2)/eta, a >= 0, by weighted least squares; a third of the step to k = 0 as error."""
+    method = "transverse motion, extrapolated to long waves"
+    k2 = np.array([(2 * math.pi / wavelength) ** 2 for wavelength, _, _ in found])
+    fluidity = np.array([1 / value for _, value, _ in found])
+    weights = np.array([value**2 / error for _, value, error in found])
+    if len(found) < N_SHELLS:
+        value, error = found[0][1], found[0][2]
+        return Viscosity(value, math.hypot(error, 0.3 * value), False, "transverse motion, longest wave", tuple(found))
+    design = np.stack([np.ones(len(found)), k2], axis=1) * weights[:, None]
+    inverse = np.linalg.inv(design.T @ design)
+    intercept, growth = inverse @ design.T @ (fluidity * weights)
+    error = math.sqrt(inverse[0, 0])
+    if growth < 0:
+        intercept, error = fluidity[0], 1 / weights[0]
+    if intercept <= fluidity[0] / MAX_EXTRAPOLATION / 2:
+        return Viscosity(found[0][1], found[0][1], False, "transverse motion, longest wave", tuple(found))
+    value = float(1 / intercept)
+    error = math.hypot(float(error) * value**2, (value - found[0][1]) / EXTRAPOLATION_SHARE)
+    is_near = value <= MAX_EXTRAPOLATION * found[0][1]
+    return Viscosity(value, error, is_near and error <= MAX_RELATIVE_ERROR * value, method, tuple(found))
+
+
+def _wave_vectors(square: int) -> list[tuple[int, int, int]]:
+    """Whole-number vectors of a squared length up to 3, one of each pair of opposites."""
+    steps = (-1, 0, 1)
+    found = [(a, b, c) for a, b, c in product(steps, steps, steps) if a * a + b * b + c * c == square]
+    return [k for k in found if next(n for n in k if n) > 0]
+
+
+def _transverse(k: tuple[int, int, int]) -> Array:
+    """Two unit vectors at right angles to k and to each other."""
+    along = np.array(k) / math.sqrt(sum(n * n for n in k))
+    helper = np.eye(3)[int(np.argmin(np.abs(along)))]
+    first = np.cross(along, helper)
+    first /= np.linalg.norm(first)
+    return np.array([first, np.cross(along, first)])
