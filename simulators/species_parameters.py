@@ -111,13 +111,19 @@ def parameters_of(species: Species) -> SpeciesParameters | None:
     """
     if shipped := _by_inchikey().get(species.inchikey):
         return shipped
-    path = _cache_path(species.inchikey)
+    path = cache_path(species.inchikey)
     if not path.is_file():
         return None
     try:
-        return SpeciesParameters.model_validate_json(path.read_bytes())
+        found = SpeciesParameters.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise DataError(f"{path} is damaged; delete it, and {species.name} is parametrised anew.") from error
+    return found.model_copy(update={"name": species.name if species.kind == "solvent" else f"{species.name} anion"})
+
+
+def cache_path(inchikey: str) -> Path:
+    """Where a user's own species is kept, or will be."""
+    return cache_folder() / "parameters" / f"{inchikey}-{CACHED_FORCE_FIELD}.json"
 
 
 def remember(parameters: SpeciesParameters) -> Path:
@@ -126,7 +132,7 @@ def remember(parameters: SpeciesParameters) -> Path:
     Raises:
         DataError: the cache cannot be written to.
     """
-    path = _cache_path(parameters.inchikeys[0])
+    path = cache_path(parameters.inchikeys[0])
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +163,3 @@ def lithium() -> SpeciesParameters:
 @cache
 def _by_inchikey() -> dict[str, SpeciesParameters]:
     return {key: one for one in all_parameters().values() for key in one.inchikeys}
-
-
-def _cache_path(inchikey: str) -> Path:
-    return cache_folder() / "parameters" / f"{inchikey}-{CACHED_FORCE_FIELD}.json"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from saltloop.loop.commands.descriptors import descriptors
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
+from saltloop.loop.commands.parameters import parameters
 
 if TYPE_CHECKING:
     from saltloop.chemistry import Species
@@ -23,6 +24,7 @@ def data() -> None:
 
 
 data.add_command(descriptors)
+data.add_command(parameters)
 
 
 @data.command()

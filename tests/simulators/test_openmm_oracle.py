@@ -118,7 +118,7 @@ def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_pat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1 mol/kg LiPF6 in TMOS", "no force-field parameters for TMOS: OpenFF Sage has no parameters for Si"),
+        ("1 mol/kg LiPF6 in TMOS", "no force-field parameters for TMOS: OpenFF Sage has none for Si"),
         ("1 mol/kg LiPF6 in EC at 180 K", "200 to 500 K"),
         ("0.001 mol/kg LiPF6 in EC", "max_atoms"),
     ],
