@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from .formulation import Formulation as Formulation
     from .literature import load_literature as load_literature
     from .measurement import Measurement as Measurement
-    from .results_csv import ResultRow as ResultRow
+    from .result_files import Row as Row
+    from .result_files import read_file as read_file
+    from .result_files import read_results as read_results
+    from .result_files import read_rows as read_rows
+    from .result_schema import Component as Component
+    from .result_schema import LabResult as LabResult
+    from .result_schema import lab_result as lab_result
     from .results_csv import read_measurements_csv as read_measurements_csv
-    from .results_csv import read_results_csv as read_results_csv
     from .species import PropertyValue as PropertyValue
     from .species import Species as Species
     from .species import SpeciesBook as SpeciesBook
@@ -35,7 +40,9 @@ _MODULES = {
     "formulation": ("Formulation",),
     "literature": ("load_literature",),
     "measurement": ("Measurement",),
-    "results_csv": ("ResultRow", "read_measurements_csv", "read_results_csv"),
+    "result_files": ("Row", "read_file", "read_results", "read_rows"),
+    "result_schema": ("Component", "LabResult", "lab_result"),
+    "results_csv": ("read_measurements_csv",),
     "species": ("PropertyValue", "Species", "SpeciesBook", "SpeciesDefinition"),
     "units": ("CANONICAL_UNITS", "convert"),
 }

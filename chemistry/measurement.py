@@ -68,15 +68,12 @@ class Measurement(BaseModel):
     def measurement_id(self) -> str:
         """``m`` and 15 hexadecimal digits: over source and ``external_id`` if there is one, else over the content."""
         if self.external_id:
-            content: list[Any] = ["external", self.source, self.external_id]
-        else:
-            content = ["content", self.formulation.formulation_id, self.quantity]
-            unit = CANONICAL_UNITS.get(self.quantity, self.unit)
-            # Nine digits: a change of unit, with its rounding noise, leaves the id as it is.
-            same = self._expressed_in(unit)
-            content += [f"{same[0]:.9g}", unit, f"{same[1]:.9g}"]
-            content += [self.source, self.method, self.reference]
-        return "m" + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:15]
+            return external_measurement_id(self.source, self.external_id)
+        unit = CANONICAL_UNITS.get(self.quantity, self.unit)
+        # Nine digits: a change of unit, with its rounding noise, leaves the id as it is.
+        same = self._expressed_in(unit)
+        content = ["content", self.formulation.formulation_id, self.quantity, f"{same[0]:.9g}", unit, f"{same[1]:.9g}"]
+        return _hashed([*content, self.source, self.method, self.reference])
 
     def in_unit(self, unit: str) -> Measurement:
         """The same measurement, with the same id, in another unit."""
@@ -109,6 +106,15 @@ class Measurement(BaseModel):
     def __str__(self) -> str:
         value = f"{self.value:.4g} ± {self.standard_uncertainty:.2g} {self.unit}"
         return f"{self.quantity} {value} ({self.source}), {self.formulation}"
+
+
+def external_measurement_id(source: str, external_id: str) -> str:
+    """The id of a measurement that its source has named."""
+    return _hashed(["external", source, external_id])
+
+
+def _hashed(content: list[str]) -> str:
+    return "m" + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:15]
 
 
 def _readable(error: ValidationError) -> SaltloopError:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from .errors import UnitError
 
 CELSIUS_ZERO_K = 273.15
+FAHRENHEIT_ZERO_K = 273.15 - 32 / 1.8
 
 # dimension -> unit -> factor to the dimension's first unit, which is the canonical one
 _SCALES: dict[str, dict[str, float]] = {
@@ -21,13 +22,19 @@ _SCALES: dict[str, dict[str, float]] = {
     | {"mol/m3": 1e-3},
     "diffusion": {"m2/s": 1.0, "m^2/s": 1.0, "m²/s": 1.0, "cm2/s": 1e-4, "cm^2/s": 1e-4, "cm²/s": 1e-4},
     "fraction": {"1": 1.0, "": 1.0, "%": 0.01},
+    "mass": {"g": 1.0, "mg": 1e-3, "kg": 1e3},
+    "volume": {"mL": 1.0, "ml": 1.0, "uL": 1e-3, "µL": 1e-3, "μL": 1e-3, "L": 1e3, "l": 1e3, "cm3": 1.0},
+    "amount": {"mol": 1.0, "mmol": 1e-3},
     "molar mass": {"g/mol": 1.0, "kg/mol": 1e3},
     "molar volume": {"cm3/mol": 1.0, "mL/mol": 1.0, "L/mol": 1e3},
     "thermal expansion": {"1/K": 1.0},
 }
-_CELSIUS = frozenset({"degC", "°C", "celsius"})
+# unit -> kelvins per degree, and its zero in kelvin
+_DEGREES = dict.fromkeys(("degC", "°C", "celsius"), (1.0, CELSIUS_ZERO_K)) | dict.fromkeys(
+    ("degF", "°F", "fahrenheit"), (1 / 1.8, FAHRENHEIT_ZERO_K)
+)
 _DIMENSIONS = {unit: dimension for dimension, units in _SCALES.items() for unit in units} | dict.fromkeys(
-    _CELSIUS, "temperature"
+    _DEGREES, "temperature"
 )
 
 CANONICAL_UNITS: Mapping[str, str] = MappingProxyType(
@@ -84,7 +91,9 @@ def convert(value: float, unit: str, to: str) -> float:
             remedy = "that needs the liquid's density: build a Formulation and read its molality or molarity"
         raise UnitError(f"{unit!r} is a unit of {dimension}, {to!r} of {target}: {remedy}.")
     if dimension == "temperature":
-        kelvin = value + CELSIUS_ZERO_K if unit in _CELSIUS else value
-        return kelvin - CELSIUS_ZERO_K if to in _CELSIUS else kelvin
+        size, zero_K = _DEGREES.get(unit, (1.0, 0.0))
+        kelvin = value * size + zero_K
+        size, zero_K = _DEGREES.get(to, (1.0, 0.0))
+        return (kelvin - zero_K) / size
     scale = _SCALES[dimension]
     return value * scale[unit] / scale[to]

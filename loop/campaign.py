@@ -17,12 +17,12 @@ from saltloop.loop.events import Event, content_hash
 from saltloop.loop.lock import CampaignLock
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Result
-from saltloop.loop.settings import CampaignSettings, load_campaign_file
+from saltloop.loop.settings import UNRECORDED, CampaignSettings, load_campaign_file
 from saltloop.loop.state import StateFile, read_state
 
 STATE_NAME = "state.jsonl"
 
-#: Events after which the campaign's settings are others; ``execution`` alone comes from the campaign file, unrecorded.
+#: Events after which the campaign's settings are others; those of ``UNRECORDED`` come from the campaign file alone.
 CHANGES_SETTINGS = frozenset({"campaign_created", *CHANGED_BY.values(), "campaign_forked"})
 
 #: What a seed is for; part of its derivation (design: seeds are derived, not stored).
@@ -132,7 +132,7 @@ class Campaign:
         self.record.apply(event)
         if event.type in CHANGES_SETTINGS:
             changed = _recorded_settings(self.record)
-            self.settings = changed.model_copy(update={"execution": self.settings.execution})
+            self.settings = changed.model_copy(update=_unrecorded(self.settings))
 
     def close(self) -> None:
         """Release the state file and the lock."""
@@ -191,7 +191,7 @@ class Campaign:
 
     def _resume(self, file: Path | None, actor: str, *, accept_space: bool) -> None:
         edited = self.settings
-        self.settings = _recorded_settings(self.record).model_copy(update={"execution": edited.execution})
+        self.settings = _recorded_settings(self.record).model_copy(update=_unrecorded(edited))
         if file is not None:
             events, messages = edits_of_file(file, self.record, edited, accept_space=accept_space)
             self.messages += messages
@@ -207,6 +207,10 @@ def _recorded_settings(record: CampaignRecord) -> CampaignSettings:
             f"The settings recorded in the state file cannot be read by this saltloop ({error}). They were written by "
             f"{record.created.get('versions', {})}; use that version."
         ) from None
+
+
+def _unrecorded(settings: CampaignSettings) -> dict[str, Any]:
+    return {section: getattr(settings, section) for section in UNRECORDED}
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from enum import Enum
 
 from saltloop.loop.campaign import Campaign, versions
-from saltloop.loop.decisions import fit_surrogate, propose_batch
+from saltloop.loop.decisions import fit_surrogate, needs_fit, propose_batch
 from saltloop.loop.jobs import JobProgress, JobRunner
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.screen import Screen
@@ -47,12 +47,12 @@ def next_step(campaign: Campaign, *, has_model: bool) -> Step:
     if waiting:
         return Step.RUN_JOBS if any(c.assigned_to == "oracle" for c in waiting) else Step.WAIT
     if record.batches and record.last_stop.get("n_batches") != len(record.batches):
-        return Step.EVALUATE if has_model else Step.FIT
+        return Step.EVALUATE if has_model and not record.is_fit_stale else Step.FIT
     if record.last_stop.get("should_pause"):
         return Step.PAUSE
     if record.last_stop.get("should_stop"):
         return Step.STOP
-    if not has_model or record.n_rounds - record.fits[-1]["n_rounds"] >= settings.refit_every:
+    if not has_model or record.is_fit_stale or record.n_rounds - record.fits[-1]["n_rounds"] >= settings.refit_every:
         return Step.FIT
     return Step.PROPOSE
 
@@ -142,15 +142,15 @@ class Controller:
         take_requests(self._campaign, self._trained_strategy, self._screen.say)
 
     def _trained_strategy(self) -> Strategy:
-        if not self._strategy.has_model(self._campaign):
+        if needs_fit(self._campaign, self._strategy):
             self._fit()
         return self._strategy
 
 
 def describe_outcome(campaign: Campaign, candidate: Candidate) -> str:
     """One line on what came back for a candidate."""
-    for measurement_id in candidate.measurement_ids:
-        measurement = campaign.record.results[measurement_id].measurement
+    results = [campaign.record.results[measurement_id] for measurement_id in candidate.measurement_ids]
+    for measurement in (result.measurement for result in results if result.counts):
         if measurement["quantity"] == "conductivity":
             return (
                 f"{candidate.candidate_id}: {measurement['source']} gave {measurement['value']:.2f} "

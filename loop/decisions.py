@@ -10,10 +10,15 @@ from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import Progress, Strategy
 
 
+def needs_fit(campaign: Campaign, strategy: Strategy) -> bool:
+    """Whether there is no model at hand, or only one that learned from a value which no longer stands."""
+    return campaign.record.is_fit_stale or not strategy.has_model(campaign)
+
+
 def fit_surrogate(campaign: Campaign, strategy: Strategy, *, screen: Screen, actor: str = "controller") -> None:
     """Train the surrogate and record it; where a recorded fit's weights are gone, repeat that fit."""
     fits = campaign.record.fits
-    is_lost = bool(fits) and not strategy.has_model(campaign)
+    is_lost = bool(fits) and not strategy.has_model(campaign) and not campaign.record.is_fit_stale
     with screen.task("Training the surrogate") as progress:
         if is_lost:
             data = strategy.refit(campaign, fits[-1], progress)

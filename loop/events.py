@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltloop.loop.errors import StateError
+from saltloop.loop.result_entries import PLAIN
 
 #: The version of each event type that this code writes.
 EVENT_VERSIONS: Mapping[str, int] = {
@@ -24,10 +25,12 @@ EVENT_VERSIONS: Mapping[str, int] = {
     "job_lost": 1,
     "job_finished": 1,
     "job_failed": 1,
-    "result_ingested": 1,
-    "result_amended": 1,
-    "result_retracted": 1,
-    "result_quarantined": 1,
+    "result_ingested": 2,
+    "result_amended": 2,
+    "result_retracted": 2,
+    "result_quarantined": 2,
+    "quarantine_released": 1,
+    "quarantine_rejected": 1,
     "budget_changed": 1,
     "stop_rules_changed": 1,
     "space_changed": 1,
@@ -45,10 +48,43 @@ def _many_candidates(data: dict[str, Any]) -> dict[str, Any]:
     return {"candidate_ids": [data["candidate_id"]], **rest}
 
 
+def _complete_entries(data: dict[str, Any]) -> dict[str, Any]:
+    """Results from before labs reported in their own words: all of them count."""
+    return {**data, "results": [{**PLAIN, **entry} for entry in data["results"]]}
+
+
+def _amended_entries(data: dict[str, Any]) -> dict[str, Any]:
+    """One amended measurement as a list of entries."""
+    entry = {key: data[key] for key in ("measurement_id", "measurement")}
+    rest = {key: value for key, value in data.items() if key not in entry}
+    return {**rest, "results": [{**PLAIN, **entry, "candidate_id": None, "job_key": None}]}
+
+
+def _many_retracted(data: dict[str, Any]) -> dict[str, Any]:
+    """One retracted result as a list; its candidate stayed completed."""
+    rest = {key: value for key, value in data.items() if key != "measurement_id"}
+    return {"reason": "", **rest, "measurement_ids": [data["measurement_id"]], "frees_candidates": False}
+
+
+def _held_entries(data: dict[str, Any]) -> dict[str, Any]:
+    """Measurements side by side as entries; only unphysical ones were held."""
+    rest = {key: value for key, value in data.items() if key not in ("measurement_ids", "measurements")}
+    told = {"candidate_id": data["candidate_id"], "job_key": data["job_key"], "reason": data["reason"]}
+    entries = [
+        {**PLAIN, **told, "stage": "physical", "measurement_id": one, "measurement": measurement}
+        for one, measurement in zip(data["measurement_ids"], data["measurements"], strict=True)
+    ]
+    return {**rest, "results": entries}
+
+
 #: ``(type, version) -> data of the next version``; pure functions, applied until the current version is reached.
 UPGRADES: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("candidate_approved", 1): _many_candidates,
     ("candidate_rejected", 1): _many_candidates,
+    ("result_ingested", 1): _complete_entries,
+    ("result_amended", 1): _amended_entries,
+    ("result_retracted", 1): _many_retracted,
+    ("result_quarantined", 1): _held_entries,
 }
 
 GENESIS = "0" * 64

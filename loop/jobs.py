@@ -16,8 +16,8 @@ from typing import Any
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import compact_json, content_hash
-from saltloop.loop.intake import quarantine_entry, result_entry, why_unphysical
 from saltloop.loop.record_items import Candidate, Job
+from saltloop.loop.result_entries import result_entry, why_unphysical
 from saltloop.simulators.checkpoints import write_json_durably
 from saltloop.simulators.job import read_outcome, run_job, write_job
 
@@ -180,9 +180,11 @@ class JobRunner:
             return
         measurements: tuple[Measurement, ...] = outcome.measurements
         if reason := next(filter(None, map(why_unphysical, measurements)), ""):
-            self._campaign.append(
-                "result_quarantined", quarantine_entry(measurements, candidate.candidate_id, job.job_key, reason)
-            )
+            held = [
+                result_entry(m, candidate.candidate_id, job.job_key, stage="physical", reason=reason)
+                for m in measurements
+            ]
+            self._campaign.append("result_quarantined", {"results": held, "reason": reason})
             self._say(f"{candidate.candidate_id} is quarantined: {reason}")
             return
         entries = [result_entry(m, candidate.candidate_id, job.job_key) for m in measurements]

@@ -57,15 +57,13 @@ def _is_near(temperature_K: float, offered: Sequence[float]) -> bool:
 
 def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:
     """Valid conductivities in the order they arrived, in mS/cm as they were reported."""
-    order = [m for event in campaign.events if event.type == "result_ingested" for m in event.data["results"]]
-    valid = {r.measurement_id for r in campaign.record.valid_results()}
     results = []
-    for entry in order:
-        if entry["measurement_id"] in valid:
-            m = entry["measurement"]
+    for result in campaign.record.results.values():
+        m = result.measurement
+        if result.counts and m["quantity"] == "conductivity":
             value = convert(m["value"], m["unit"], "mS/cm")
             error = convert(m["standard_uncertainty"], m["unit"], "mS/cm")
-            results.append({"value": value, "error": error, "source": m["source"], **entry})
+            results.append({"value": value, "error": error, "source": m["source"], "candidate_id": result.candidate_id})
     return results
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from saltloop.loop import record_results
 from saltloop.loop.events import Event
 from saltloop.loop.failures import is_of_liquid
-from saltloop.loop.record_items import SETTLED, Call, Candidate, CandidateStatus, Job, Result
+from saltloop.loop.record_items import SETTLED, Call, Candidate, CandidateStatus, Held, Job, Result
 
 
 @dataclass(slots=True)
@@ -21,10 +22,15 @@ class CampaignRecord:
     candidates: dict[str, Candidate] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
-    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    #: Results that wait for a person, and those that one has ruled out, by measurement id.
+    quarantined: dict[str, Held] = field(default_factory=dict)
+    #: Reports of failures that had a name of their own, by the id that a result of that name would have.
+    failure_reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     batches: list[dict[str, Any]] = field(default_factory=list)
     fits: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    #: Whether the last training used a value that was amended or retracted since.
+    is_fit_stale: bool = False
     last_stop: dict[str, Any] = field(default_factory=dict)
     #: Batches whose results have been compared with their predictions.
     n_learned: int = 0
@@ -80,8 +86,12 @@ class CampaignRecord:
 
     def valid_results(self, quantity: str = "conductivity") -> list[Result]:
         """Results that count, sorted by measurement id so that no decision depends on who finished first."""
-        chosen = (r for r in self.results.values() if not r.is_retracted and r.measurement["quantity"] == quantity)
+        chosen = (r for r in self.results.values() if r.counts and r.measurement["quantity"] == quantity)
         return sorted(chosen, key=lambda result: result.measurement_id)
+
+    def waiting_results(self) -> list[Held]:
+        """Results in quarantine on which nobody has decided, in the order they came."""
+        return [held for held in self.quarantined.values() if not held.decision]
 
     def spent(self) -> frozenset[str]:
         """Formulations that must not be proposed again: answered, open, rejected, or infeasible.
@@ -104,11 +114,12 @@ class CampaignRecord:
         self.settings = {**self.settings, "name": data["name"]}
         self.is_closed, self.is_paused, self.hold_reason, self.last_stop = False, False, "", {}
         for candidate_id in data["abandoned"]:
-            self._settle(candidate_id, "abandoned", f"open when the campaign was forked from {data['parent']}")
+            self.settle(candidate_id, "abandoned", f"open when the campaign was forked from {data['parent']}")
             self.candidates[candidate_id].may_come_again = True
 
     def _surrogate_fitted(self, data: dict[str, Any]) -> None:
         self.fits.append(data)
+        self.is_fit_stale = False
 
     def _batch_proposed(self, data: dict[str, Any]) -> None:
         self.batches.append(data)
@@ -133,14 +144,16 @@ class CampaignRecord:
 
     def _candidate_rejected(self, data: dict[str, Any]) -> None:
         for candidate_id in data["candidate_ids"]:
-            self._settle(candidate_id, "rejected", data["reason"])
+            self.settle(candidate_id, "rejected", data["reason"])
             if data.get("is_infeasible"):
                 self._note_infeasible(self.candidates[candidate_id], "rejected", data["reason"])
 
     def _candidates_failed(self, data: dict[str, Any]) -> None:
         for entry in data["failures"]:
             is_final = is_of_liquid(entry["status"], is_retryable=False)
-            self._called(Call(entry["candidate_id"], entry["status"], is_final))
+            if entry.get("report_id"):
+                self.failure_reports[entry["report_id"]] = entry["report"]
+            self.count_call(Call(entry["candidate_id"], entry["status"], is_final), cost=entry.get("cost"))
             if entry["candidate_id"] is not None:
                 self._fail(self.candidates[entry["candidate_id"]], entry["status"], entry["reason"], is_final=is_final)
             elif is_final:
@@ -160,13 +173,13 @@ class CampaignRecord:
     def _job_lost(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
         job.status, job.reason = "lost", data["reason"]
-        self._settle(job.candidate_id, "lost", data["reason"])
+        self.settle(job.candidate_id, "lost", data["reason"])
 
     def _job_finished(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
         job.status, job.outcome_sha256, job.wall_s = "finished", data["outcome_sha256"], data["wall_s"]
         self.oracle_s += data["wall_s"]
-        self._called(Call(job.candidate_id, "ok"))
+        self.count_call(Call(job.candidate_id, "ok"))
 
     def _job_failed(self, data: dict[str, Any]) -> None:
         job = self.jobs[data["job_key"]]
@@ -174,40 +187,34 @@ class CampaignRecord:
         job.wall_s = data["wall_s"]
         self.oracle_s += data["wall_s"]
         is_final = not data["will_retry"] and is_of_liquid(data["kind"], is_retryable=job.is_retryable)
-        self._called(Call(job.candidate_id, data["kind"], is_final))
+        self.count_call(Call(job.candidate_id, data["kind"], is_final))
         if not data["will_retry"]:
             self._fail(self.candidates[job.candidate_id], data["kind"], data["reason"], is_final=is_final)
             self.candidates[job.candidate_id].status = "failed" if job.is_retryable else "abandoned"
 
     def _result_ingested(self, data: dict[str, Any]) -> None:
         for entry in data["results"]:
-            candidate_id = entry["candidate_id"]
-            self.results[entry["measurement_id"]] = Result(
-                measurement_id=entry["measurement_id"],
-                measurement=entry["measurement"],
-                candidate_id=candidate_id,
-                job_key=entry["job_key"],
-                iteration=len(self.batches),
-            )
-            if candidate_id is not None:
-                if entry["job_key"] is None and not self.candidates[candidate_id].measurement_ids:
-                    self._called(Call(candidate_id, "ok"))
-                self.candidates[candidate_id].measurement_ids.append(entry["measurement_id"])
-                self._settle(candidate_id, "completed", "")
+            record_results.take_in(self, entry)
 
     def _result_amended(self, data: dict[str, Any]) -> None:
-        self.results[data["measurement_id"]].measurement = data["measurement"]
+        for entry in data["results"]:
+            record_results.amend(self, entry)
 
     def _result_retracted(self, data: dict[str, Any]) -> None:
-        self.results[data["measurement_id"]].is_retracted = True
+        for measurement_id in data["measurement_ids"]:
+            record_results.retract(self, measurement_id, data["reason"], frees_candidate=data["frees_candidates"])
 
     def _result_quarantined(self, data: dict[str, Any]) -> None:
-        self.quarantined.append(data)
-        if data["candidate_id"] is not None:
-            self._settle(data["candidate_id"], "failed", f"quarantined: {data['reason']}")
-            if data["job_key"] is not None:
-                latest = max(k for k, call in enumerate(self.calls) if call.candidate_id == data["candidate_id"])
-                self.calls[latest] = Call(data["candidate_id"], "quarantined")
+        for entry in data["results"]:
+            record_results.hold(self, entry)
+
+    def _quarantine_released(self, data: dict[str, Any]) -> None:
+        for measurement_id in data["measurement_ids"]:
+            record_results.release(self, measurement_id)
+
+    def _quarantine_rejected(self, data: dict[str, Any]) -> None:
+        for measurement_id in data["measurement_ids"]:
+            record_results.reject(self, measurement_id, data["reason"])
 
     def _budget_changed(self, data: dict[str, Any]) -> None:
         # Before forks and commands, only the campaign file could change the budget.
@@ -248,7 +255,7 @@ class CampaignRecord:
         self.last_stop = {}
 
     def _fail(self, candidate: Candidate, kind: str, reason: str, *, is_final: bool) -> None:
-        self._settle(candidate.candidate_id, "abandoned" if is_final else "failed", reason)
+        self.settle(candidate.candidate_id, "abandoned" if is_final else "failed", reason)
         if is_final:
             self._note_infeasible(candidate, kind, reason)
         else:
@@ -259,14 +266,16 @@ class CampaignRecord:
         entry = {"formulation": candidate.formulation, "kind": kind, "reason": reason}
         self.infeasible[candidate.formulation_id] = entry
 
-    def _called(self, call: Call) -> None:
-        """Count an oracle call that came to an end, and what it cost."""
+    def count_call(self, call: Call, *, cost: float | None = None) -> None:
+        """Count an oracle call that came to an end, and what it cost: by the oracle's price where it does not say."""
         self.calls.append(call)
-        if call.candidate_id is not None:
+        if cost is not None:
+            self.money += cost
+        elif call.candidate_id is not None:
             oracle = self.candidates[call.candidate_id].oracle
             named = self.settings.get("oracles") or {"oracle": self.settings.get("oracle", {})}
             self.money += named.get(oracle, {}).get("cost", {}).get("money", 0.0)
 
-    def _settle(self, candidate_id: str, status: CandidateStatus, reason: str) -> None:
+    def settle(self, candidate_id: str, status: CandidateStatus, reason: str) -> None:
         candidate = self.candidates[candidate_id]
         candidate.status, candidate.reason = status, reason

@@ -57,6 +57,42 @@ class Result:
     job_key: str | None
     iteration: int
     is_retracted: bool = False
+    #: ``ok``, or ``censored``: the value is a limit; kept and shown, never learned from.
+    status: str = "ok"
+    limit: str | None = None
+    #: How the liquid differs from the one that the candidate asked for.
+    note: str = ""
+    #: The lab's own words, as ``LabResult.to_dict`` gives them; None for a job's result and in old states.
+    report: dict[str, Any] | None = None
+    #: Reports that this one has replaced, the oldest first.
+    earlier: tuple[dict[str, Any], ...] = ()
+    #: What the model said before it learned of the result, where it was asked.
+    expected: dict[str, Any] | None = None
+    #: Why it was retracted.
+    reason: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it teaches and is compared; the others are only kept and shown."""
+        return not self.is_retracted and self.status == "ok"
+
+
+@dataclass(slots=True)
+class Held:
+    """A result in quarantine, for a person to release or reject."""
+
+    measurement_id: str
+    measurement: dict[str, Any]
+    candidate_id: str | None
+    job_key: str | None
+    #: What held it: ``physical``, ``surprise`` (of the model), or ``lab`` (which calls it suspect).
+    stage: str
+    reason: str
+    #: As it will stand in the record if it is released.
+    entry: dict[str, Any]
+    #: Empty until a person decides; one that is released becomes a Result.
+    decision: Literal["", "rejected"] = ""
+    why_decided: str = ""
 
 
 @dataclass(frozen=True, slots=True)

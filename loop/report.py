@@ -10,7 +10,7 @@ from saltloop.chemistry.units import convert
 from saltloop.loop.acquisition_settings import VALUE_WORDS
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
-from saltloop.loop.record_items import Candidate
+from saltloop.loop.record_items import Candidate, Result
 from saltloop.loop.settings import changed_settings
 from saltloop.loop.sources_worth import source_worth, worth_lines
 from saltloop.loop.steering_queue import waiting_requests
@@ -35,7 +35,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
         "oracle_hours": round(record.oracle_hours, 4),
         "candidates": dict(sorted(Counter(c.status for c in record.candidates.values()).items())),
         "results": len(record.valid_results()),
-        "quarantined": len(record.quarantined),
+        "quarantined": len(record.waiting_results()),
         "best": best_result(campaign),
         "open": [
             {
@@ -65,6 +65,7 @@ def status_text(campaign: Campaign) -> str:
         f"  results     {now['results']} conductivities"
         + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
     ]
+    lines += [f"  quarantined {held.measurement_id} {held.reason}" for held in campaign.record.waiting_results()]
     if best := now["best"]:
         lines.append(
             f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
@@ -149,7 +150,13 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
             f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min"
             + (f": {job.reason}" if job.reason else "")
         )
-    lines += [f"  result        {_measured(record.results[m].measurement)}" for m in candidate.measurement_ids]
+    lines += [f"  result        {result_words(record.results[m])}" for m in candidate.measurement_ids]
+    lines += [
+        f"  quarantined   {held.measurement_id} {_measured(held.measurement)}: {held.reason}"
+        + (f"; rejected: {held.why_decided}" if held.decision else "; 'saltloop release' or 'reject-result'")
+        for held in record.quarantined.values()
+        if held.candidate_id == candidate.candidate_id
+    ]
     for learned in _learned(campaign):
         if learned["candidate_id"] == candidate.candidate_id:
             lines.append(f"  afterwards    predicted {_pm(learned['mean'], learned['standard_deviation'])}")
@@ -173,8 +180,8 @@ def summary(campaign: Campaign) -> str:
             )
             if reason := entry.get("why_source"):
                 lines.append(f"    source     {reason}")
-            results = [campaign.record.results[m].measurement for m in candidate.measurement_ids]
-            found = [_measured(m) for m in results if m["quantity"] == "conductivity"]
+            results = [campaign.record.results[m] for m in candidate.measurement_ids]
+            found = [result_words(r) for r in results if r.measurement["quantity"] == "conductivity"]
             lines.append(f"    found      {'; '.join(found) or f'{candidate.status}: {candidate.reason}'}")
             if (then := after.get(candidate.candidate_id)) and found:
                 lines.append(
@@ -231,6 +238,17 @@ def _phase(campaign: Campaign) -> str:
     if waiting:
         return f"waiting for people: {len(waiting)} candidate(s)"
     return "paused" if record.is_paused else "in progress"
+
+
+def result_words(result: Result) -> str:
+    """A result, and what is to be known of it: a limit, an amendment, a retraction, another liquid than asked for."""
+    words = _measured(result.measurement)
+    if result.limit:
+        value = f"{result.measurement['value']:.4g} {result.measurement['unit']}"
+        words = f"{result.measurement['quantity']} {result.limit} {value} ({result.measurement['source']})"
+    words += f", amended {len(result.earlier)} time(s)" * bool(result.earlier)
+    words += f", retracted: {result.reason}" * result.is_retracted
+    return words + f"; measured was another liquid: {result.note}" * bool(result.note)
 
 
 def _measured(measurement: dict[str, Any]) -> str:
@@ -295,8 +313,13 @@ def tell(event: Event) -> str:
             return "results: " + "; ".join(
                 f"{entry['candidate_id'] or 'unasked'} {_measured(entry['measurement'])}" for entry in data["results"]
             )
+        case "result_amended":
+            return "amended: " + "; ".join(_measured(entry["measurement"]) for entry in data["results"])
         case "result_quarantined":
             return f"quarantined: {data['reason']}"
+        case "result_retracted" | "quarantine_released" | "quarantine_rejected":
+            what = event.type.removeprefix("result_").replace("_", " ")
+            return f"{what}: {', '.join(data['measurement_ids'])}" + f": {data['reason']}" * bool(data["reason"])
         case "budget_changed" | "stop_rules_changed" | "space_changed":
             section = next(key for key in ("budget", "stop", "space") if key in data)
             return f"{section} changed: {_differences(data['was'], data[section])}"

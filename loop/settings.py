@@ -12,6 +12,7 @@ from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings, check_objectives
 from saltloop.loop.errors import CampaignFileError
+from saltloop.loop.lab_settings import LabSettings
 from saltloop.loop.oracle_settings import OracleName, OracleSettings, check_oracles
 from saltloop.loop.space_settings import BRANCHES, Settings, SpaceSettings
 from saltloop.loop.stopping_settings import Budget, StopRule
@@ -55,6 +56,7 @@ class CampaignSettings(Settings):
     #: What an hour of an oracle is worth, in the unit of the oracles' money.
     hour_price: float = Field(1.0, gt=0)
     execution: ExecutionSettings = ExecutionSettings()
+    lab: LabSettings = LabSettings()
     feasibility: FeasibilitySettings = FeasibilitySettings()
     budget: Budget = Budget()
     #: Rules beside the budget; the campaign ends (or pauses) when any of them holds.
@@ -99,9 +101,11 @@ class CampaignSettings(Settings):
         return book.with_species(self.species) if self.species else book
 
 
-#: Sections of the file that may be edited in a started campaign: recorded as events, save ``execution``, which decides
-#: nothing. A changed ``space`` needs a person's word as well (``run --accept-space``).
-FREE_ON_RESUME = frozenset({"budget", "stop", "space", "execution"})
+#: Sections that decide nothing: taken from the file whenever it is read, and not recorded when they change.
+UNRECORDED = ("execution", "lab")
+#: Sections of the file that may be edited in a started campaign: recorded as events, save ``UNRECORDED``. A changed
+#: ``space`` needs a person's word as well (``run --accept-space``).
+FREE_ON_RESUME = frozenset({"budget", "stop", "space", *UNRECORDED})
 
 
 def load_campaign_file(path: Path) -> CampaignSettings:

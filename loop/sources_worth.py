@@ -107,7 +107,7 @@ def _brought(campaign: Campaign, of: dict[str, str]) -> tuple[dict[str, float], 
     learned = [one for event in campaign.events if event.type == "stop_evaluated" for one in event.data["learned"]]
     for after in learned:
         candidate = record.candidates[after["candidate_id"]]
-        if not candidate.measurement_ids:
+        if not any(record.results[one].counts for one in candidate.measurement_ids):
             continue
         name = of[candidate.candidate_id]
         before = candidate.why["predicted"]["standard_deviation"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,6 +11,7 @@ from saltloop.loop.events import Event
 from saltloop.loop.fixing import as_if_rejected, fixed_space
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.steering_request import EventData, Request, StrategyOf
+from saltloop.loop.steering_results import RejectResult, Release, Retract, Tell
 from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace, ChangeStopRules
 
 
@@ -105,31 +104,33 @@ class Close(Request):
         return "closed", {"reason": self.reason}
 
 
-class Tell(Request):
-    """Measured results, as the content of a file. They may take several events: told twice, they change nothing."""
+class Ask(Request):
+    """Candidates for the lab, beside the campaign's own batches."""
 
-    kind: Literal["tell"] = "tell"
-    file_name: str = Field(pattern=r"^\w[\w. -]*$")
-    content: str
+    kind: Literal["ask"] = "ask"
+    n: int = Field(4, ge=1, le=64)
 
-    def check(self, campaign: Campaign) -> None:
-        self._tell(campaign, dry_run=True)
+    def event(self, campaign: Campaign, strategy_of: StrategyOf) -> EventData:
+        from saltloop.loop.decisions import proposal
 
-    def do(self, campaign: Campaign, strategy_of: StrategyOf) -> Event:
-        self._tell(campaign, dry_run=False)
-        return campaign.events[-1]
-
-    def _tell(self, campaign: Campaign, *, dry_run: bool) -> None:
-        from saltloop.loop.intake import tell
-
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / self.file_name
-            path.write_text(self.content, encoding="utf-8")
-            tell(campaign, path, actor=self.person, dry_run=dry_run)
+        return "batch_proposed", proposal(campaign, strategy_of(), n=self.n, assigned_to="lab", is_round=False)
 
 
 AnyRequest = Annotated[
-    Approve | Reject | Repropose | ChangeBudget | ChangeStopRules | ChangeSpace | Pause | Resume | Close | Tell,
+    Approve
+    | Reject
+    | Repropose
+    | Ask
+    | ChangeBudget
+    | ChangeStopRules
+    | ChangeSpace
+    | Pause
+    | Resume
+    | Close
+    | Tell
+    | Release
+    | RejectResult
+    | Retract,
     Field(discriminator="kind"),
 ]
 REQUESTS: TypeAdapter[Request] = TypeAdapter(AnyRequest)

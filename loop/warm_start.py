@@ -16,7 +16,7 @@ from saltloop.loop.state import read_state
 
 #: Before the path of a campaign's folder or file, in ``data:``; ``@SEQ`` behind it takes the record up to that event.
 CAMPAIGN_PREFIX = "campaign:"
-CHANGES_RESULTS = frozenset({"result_amended", "result_retracted"})
+CHANGES_RESULTS = frozenset({"result_amended", "result_retracted", "result_quarantined"})
 
 
 def load_known(name: str, species: SpeciesBook) -> tuple[Measurement, ...]:
@@ -28,7 +28,7 @@ def load_known(name: str, species: SpeciesBook) -> tuple[Measurement, ...]:
     if not name.startswith(CAMPAIGN_PREFIX):
         return load_dataset(name, species=species).measurements
     record = CampaignRecord.replay(_events_of(name)[0])
-    results = sorted((one for one in record.results.values() if not one.is_retracted), key=lambda r: r.measurement_id)
+    results = sorted((one for one in record.results.values() if one.counts), key=lambda r: r.measurement_id)
     try:
         return tuple(Measurement.from_dict(result.measurement, species) for result in results)
     except SaltloopError as error:
@@ -59,7 +59,7 @@ def later_changes(data: Sequence[str]) -> list[str]:
         if name.startswith(CAMPAIGN_PREFIX):
             taken, later = _events_of(name)
             known = CampaignRecord.replay(taken).results
-            changed = {e.data["measurement_id"] for e in later if e.type in CHANGES_RESULTS} & known.keys()
+            changed = {one for event in later for one in _changed_results(event)} & known.keys()
             if changed:
                 notes.append(
                     f"{name}: {len(changed)} result(s) were amended or retracted there after they were taken over"
@@ -70,6 +70,13 @@ def later_changes(data: Sequence[str]) -> list[str]:
 def is_simulation(measurement: Measurement) -> bool:
     """Whether a value has to be made experiment-equivalent before it teaches the surrogate."""
     return measurement.source != "experiment"
+
+
+def _changed_results(event: Event) -> list[str]:
+    """Ids of the results that an event amends or retracts."""
+    if event.type == "result_retracted":
+        return list(event.data["measurement_ids"])
+    return [entry["measurement_id"] for entry in event.data["results"]] if event.type in CHANGES_RESULTS else []
 
 
 def _events_of(name: str) -> tuple[list[Event], list[Event]]:

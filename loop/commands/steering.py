@@ -44,12 +44,12 @@ def trained_strategy(campaign: Campaign) -> Callable[[], Strategy]:
     """Makes the campaign's strategy when it is asked for, and trains its surrogate where there is none."""
 
     def strategy_of() -> Strategy:
-        from saltloop.loop.decisions import fit_surrogate
+        from saltloop.loop.decisions import fit_surrogate, needs_fit
         from saltloop.loop.screen import Screen
         from saltloop.loop.strategy import SurrogateStrategy
 
         strategy = SurrogateStrategy(campaign)
-        if not strategy.has_model(campaign):
+        if needs_fit(campaign, strategy):
             fit_surrogate(campaign, strategy, screen=Screen())
         return strategy
 

@@ -12,7 +12,7 @@ HEAVY = {"numpy", "pandas", "rdkit", "torch", "scipy", "matplotlib", "requests",
 USE = """
 import sys, time
 start = time.process_time()
-from saltloop.chemistry import Formulation, Measurement, SpeciesBook, load_dataset, read_results_csv
+from saltloop.chemistry import Formulation, Measurement, SpeciesBook, load_dataset, read_results
 liquid = Formulation.parse("1 mol/L LiPF6 in EC:EMC 3:7 (v/v) at 298.15 K")
 Measurement(formulation=liquid, value=9.5, unit="mS/cm", standard_uncertainty=0.1, source="experiment")
 print(" ".join(name for name in sys.argv[1:] if name in sys.modules))

@@ -16,7 +16,7 @@ from saltloop.loop.explain import Subject, listed, percent, usable, with_sign
 from saltloop.loop.explain_liquid import explain_liquid
 from saltloop.loop.explain_model import explain_model
 from saltloop.loop.html_page import Page
-from saltloop.loop.intake import result_entry
+from saltloop.loop.result_entries import result_entry
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
 from saltloop.surrogates.settings import SurrogateSettings

@@ -38,6 +38,11 @@ def parent(tmp_path):
     return tmp_path / "toy"
 
 
+def retraction(campaign):
+    first = next(iter(campaign.record.results))
+    return {"measurement_ids": [first], "reason": "typo", "frees_candidates": True}
+
+
 def seq_of(folder, event_type, which=0):
     return [event.seq for event in Campaign.read(folder).events if event.type == event_type][which]
 
@@ -180,7 +185,7 @@ def test_an_earlier_campaign_may_go_on_while_its_results_are_in_use(parent, chil
 def test_results_retracted_after_they_were_taken_over_are_said(parent, child):
     assert not later_changes(Campaign.read(child.with_suffix("")).settings.data)
     with Campaign.open(parent) as campaign:
-        campaign.append("result_retracted", {"measurement_id": next(iter(campaign.record.results)), "reason": "typo"})
+        campaign.append("result_retracted", retraction(campaign))
     (note,) = later_changes(Campaign.read(child.with_suffix("")).settings.data)
     assert "1 result(s) were amended or retracted there" in note
 
@@ -210,5 +215,5 @@ def test_an_earlier_campaign_that_cannot_be_read_is_named(parent, name, message)
 
 def test_retracted_results_are_not_taken_over(parent):
     with Campaign.open(parent) as campaign:
-        campaign.append("result_retracted", {"measurement_id": next(iter(campaign.record.results)), "reason": "typo"})
+        campaign.append("result_retracted", retraction(campaign))
     assert len(load_known(f"campaign:{parent}", SpeciesBook.builtin())) == 3

@@ -126,7 +126,10 @@ def test_an_impossible_value_is_quarantined_and_said(campaign, results, tmp_path
     told = tell(campaign, results(f"{first},,900,mS/cm,5,experiment,r1\n{second},,9,mS/cm,1,experiment,r2\n"))
     assert (told.n_ingested, told.n_quarantined) == (1, 1)
     assert "line 2 is quarantined: a conductivity of 900 mS/cm is above" in told.messages[0]
-    assert campaign.record.candidates[first].status == "candidate"
+    candidate = campaign.record.candidates[first]
+    assert (candidate.status, candidate.may_come_again) == ("failed", False)
+    assert candidate.reason.startswith("quarantined: a conductivity of 900")
+    assert [call.outcome for call in campaign.record.calls] == ["ok", "quarantined"]
     again = tell(campaign, tmp_path / "results.csv")
     assert (again.n_ingested, again.n_known, again.n_quarantined) == (0, 2, 0)
 
@@ -160,7 +163,7 @@ def test_an_infeasible_liquid_that_nobody_asked_for_teaches_too(campaign, result
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("{first},,,,,exploded,", "status 'exploded' is unknown; known are ok, failed"),
+        ("{first},,,,,exploded,", "status 'exploded' is unknown; known are ok, suspect"),
         ("{first},,9.1,mS/cm,0.2,infeasible,", "keep the one that is true"),
         ("c9,,,,,failed,", "candidate 'c9' is unknown"),
         (f",{LIQUID},,,,failed,", "a mishap with a liquid that nobody asked for"),

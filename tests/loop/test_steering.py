@@ -21,9 +21,9 @@ from saltloop.loop.steering import (
     Reject,
     Repropose,
     Resume,
-    Tell,
 )
 from saltloop.loop.steering_queue import leave, submit, waiting_requests
+from saltloop.loop.steering_results import Tell
 from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace, ChangeStopRules
 
 TOY = """
