@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from saltloop.simulators.oracle import OracleOutcome
+from saltloop.simulators.protocols import ForceFieldSettings
 
 FOLDER = Path(__file__).parent / "results"
-SCALES = ("ion_charge_scale", "solvent_charge_scale", "solvent_sigma_scale", "solvent_epsilon_scale")
+SCALES = tuple(name for name in ForceFieldSettings.model_fields if name.endswith("_scale"))
 
 
 def row_of(liquid: str, outcome: OracleOutcome) -> dict[str, str]:

@@ -47,10 +47,7 @@ class ClassicalForceField:
             "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
             "ions": "Canongia Lopes and Padua (Li+: Aqvist)",
             "mixing_rule": self.settings.mixing_rule,
-            "ion_charge_scale": self.settings.ion_charge_scale,
-            "solvent_charge_scale": self.settings.solvent_charge_scale,
-            "solvent_sigma_scale": self.settings.solvent_sigma_scale,
-            "solvent_epsilon_scale": self.settings.solvent_epsilon_scale,
+            **{name: value for name, value in self.settings.model_dump(mode="json").items() if name.endswith("_scale")},
             "parameters_sha256": hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest(),
             "sources": {species.name: species.provenance.get("source", "") for species, _ in molecules},
         }
@@ -120,14 +117,14 @@ def _set_long_range(nonbonded: openmm.NonbondedForce, settings: ForceFieldSettin
 
 def scaled(species: SpeciesParameters, settings: ForceFieldSettings) -> SpeciesParameters:
     """A species as it is simulated: ions with scaled charges, solvents with all non-bonded parameters scaled."""
-    if species.kind == "solvent":
-        charge, sigma, epsilon = (
-            settings.solvent_charge_scale,
-            settings.solvent_sigma_scale,
-            settings.solvent_epsilon_scale,
-        )
-    else:
+    if species.kind != "solvent":
         charge, sigma, epsilon = settings.ion_charge_scale, 1.0, 1.0
+    elif is_carbonate(species):
+        charge = settings.carbonate_charge_scale
+        sigma, epsilon = settings.carbonate_sigma_scale, settings.carbonate_epsilon_scale
+    else:
+        charge = settings.solvent_charge_scale
+        sigma, epsilon = settings.solvent_sigma_scale, settings.solvent_epsilon_scale
     atoms = tuple(
         atom.model_copy(
             update={"charge": atom.charge * charge, "sigma": atom.sigma * sigma, "epsilon": atom.epsilon * epsilon}
@@ -135,6 +132,15 @@ def scaled(species: SpeciesParameters, settings: ForceFieldSettings) -> SpeciesP
         for atom in species.atoms
     )
     return species.model_copy(update={"atoms": atoms})
+
+
+def is_carbonate(species: SpeciesParameters) -> bool:
+    """Whether there is a carbon atom with three oxygen neighbours."""
+    oxygens = [0] * species.n_atoms
+    for i, j, _, _ in species.bonds:
+        for one, other in ((i, j), (j, i)):
+            oxygens[one] += species.atoms[one].element == "C" and species.atoms[other].element == "O"
+    return 3 in oxygens
 
 
 def _exceptions(species: SpeciesParameters) -> list[tuple[int, int, float, float, float]]:

@@ -28,6 +28,10 @@ class ForceFieldSettings(_Settings):
     """Size of all atoms of solvents."""
     solvent_epsilon_scale: float = Field(1.0, gt=0.5, lt=1.5)
     """Depth of the Lennard-Jones wells of all atoms of solvents."""
+    carbonate_charge_scale: float = Field(1.0, gt=0, le=1)
+    """This and the next two are for solvents with a carbonate group, in place of the three above."""
+    carbonate_sigma_scale: float = Field(1.0, gt=0.9, lt=1.1)
+    carbonate_epsilon_scale: float = Field(1.0, gt=0.5, lt=1.5)
     mixing_rule: Literal["lorentz-berthelot"] = "lorentz-berthelot"
     """That of the solvents' force field, for all pairs; Canongia Lopes and Padua combine their ions geometrically."""
     cutoff_nm: float = Field(0.9, gt=0.3, le=2.0)
@@ -46,6 +50,9 @@ class ForceFieldSettings(_Settings):
             solvent_charge_scale=1.0,
             solvent_sigma_scale=1.0,
             solvent_epsilon_scale=1.0,
+            carbonate_charge_scale=1.0,
+            carbonate_sigma_scale=1.0,
+            carbonate_epsilon_scale=1.0,
             constrain_hydrogens=False,
             hydrogen_mass_u=None,
         )

@@ -108,7 +108,7 @@ def test_solvents_are_scaled_and_ions_keep_their_size():
     settings = ForceFieldSettings(
         ion_charge_scale=0.8, solvent_charge_scale=0.9, solvent_sigma_scale=0.98, solvent_epsilon_scale=0.8
     )
-    for name, factors in {"EC": (0.9, 0.98, 0.8), "PF6-": (0.8, 1.0, 1.0)}.items():
+    for name, factors in {"DME": (0.9, 0.98, 0.8), "PF6-": (0.8, 1.0, 1.0)}.items():
         filed = all_parameters()[name]
         for before, after in zip(filed.atoms, scaled(filed, settings).atoms, strict=True):
             assert (after.charge, after.sigma, after.epsilon) == pytest.approx(
@@ -119,3 +119,11 @@ def test_solvents_are_scaled_and_ions_keep_their_size():
 def test_parameters_as_filed_are_not_scaled():
     filed = all_parameters()["EC"]
     assert scaled(filed, ForceFieldSettings.as_filed()) == filed
+
+
+def test_carbonates_have_scalings_of_their_own():
+    settings = ForceFieldSettings.as_filed().model_copy(update={"carbonate_epsilon_scale": 0.8})
+    for name, factor in {"EMC": 0.8, "EC": 0.8, "EA": 1.0, "GBL": 1.0, "DME": 1.0, "BF4-": 1.0}.items():
+        filed = all_parameters()[name]
+        after = [atom.epsilon for atom in scaled(filed, settings).atoms]
+        np.testing.assert_allclose(after, [factor * atom.epsilon for atom in filed.atoms])
