@@ -10,7 +10,7 @@ from .species_parameters import SpeciesParameters
 if TYPE_CHECKING:
     import openmm
 
-    from .protocols import Hydrogens
+    from .stage_settings import Hydrogens
 
 
 def atom_masses(

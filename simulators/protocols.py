@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from saltloop.chemistry.errors import SaltloopError
+
+from .analysis_settings import Analysis
+from .control_settings import Retry, SlowLiquid, StopWhen
+from .stage_settings import Anneal, Converge, Minimise, Npt, Nvt, Settings
 
 
 class ProtocolError(SaltloopError, ValueError):
     """A protocol name or override that does not exist or makes no sense."""
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ForceFieldSettings(_Settings):
+class ForceFieldSettings(Settings):
     """How the parameters in the files become forces."""
 
     ion_charge_scale: float = Field(0.8, gt=0, le=1)
@@ -58,7 +58,7 @@ class ForceFieldSettings(_Settings):
         )
 
 
-class BoxSettings(_Settings):
+class BoxSettings(Settings):
     """Size of the box and how it is packed."""
 
     target_atoms: int = Field(900, ge=50, le=200_000)
@@ -71,59 +71,8 @@ class BoxSettings(_Settings):
     packing_timeout_s: float = Field(120, gt=0)
 
 
-class Minimise(_Settings):
-    max_iterations: int = Field(500, ge=1)
-
-
-class Hydrogens(_Settings):
-    """Masses that allow longer steps; where molecules stand, and so any equilibrium, does not depend on masses."""
-
-    mass_u: float = Field(ge=1.0, le=4.0)
-    is_taken_from_neighbour: bool = True
-    """The molecule keeps its mass; False makes an isotope, such as tritium at 3.016 u."""
-
-
-class Nvt(_Settings):
-    """Constant volume. Langevin dynamics (middle scheme); a friction of 0.2/ps slows diffusion by about 1 %."""
-
-    duration_ps: float = Field(gt=0)
-    timestep_fs: float = Field(4.0, gt=0, le=5)
-    friction_per_ps: float = Field(1.0, gt=0)
-    hydrogens: Hydrogens | None = None
-    """Other masses than the force field's during this stage."""
-
-
-class Npt(_Settings):
-    """Constant pressure, Monte Carlo barostat. The last ``averaging_fraction`` gives the density."""
-
-    duration_ps: float = Field(gt=0)
-    timestep_fs: float = Field(4.0, gt=0, le=5)
-    friction_per_ps: float = Field(1.0, gt=0)
-    pressure_bar: float = Field(1.01325, gt=0)
-    barostat_interval_steps: int = Field(25, ge=1)
-    averaging_fraction: float = Field(0.5, gt=0, le=1)
-    sample_ps: float = Field(0.2, gt=0)
-    hydrogens: Hydrogens | None = None
-    """Other masses than the force field's during this stage."""
-
-
-class Analysis(_Settings):
-    """Which part of the mean square displacements is fitted, as fractions of the production's length."""
-
-    fit_start_fraction: float = Field(0.1, gt=0, lt=1)
-    fit_end_fraction: float = Field(0.4, gt=0, le=0.9)
-    report: Literal["nernst_einstein", "collective"] = "nernst_einstein"
-    """The estimator that the quantity ``conductivity`` takes; both are always among the measurements."""
-
-    @model_validator(mode="after")
-    def _window_is_open(self) -> Analysis:
-        if self.fit_end_fraction <= self.fit_start_fraction:
-            raise ValueError("fit_end_fraction must be above fit_start_fraction")
-        return self
-
-
-class Protocol(_Settings):
-    """One simulation from packing to conductivity. All lengths are simulated time."""
+class Protocol(Settings):
+    """From packing to conductivity. All lengths are simulated time."""
 
     name: str = "custom"
     box: BoxSettings = BoxSettings()
@@ -135,7 +84,11 @@ class Protocol(_Settings):
     """``given``: constant volume throughout, no constant-pressure stage."""
     density_g_cm3: float | None = Field(None, gt=0)
     """The density where it is ``given``; None leaves it to the oracle, which says where it comes from."""
+    replicas: int = Field(1, ge=1, le=64)
+    """Simulations of the same composition from different packings, analysed together."""
     equilibrate_nvt: Nvt
+    anneal: Anneal | None = None
+    """None: never."""
     equilibrate_npt: Npt
     settle: Nvt = Nvt(duration_ps=2.0, timestep_fs=4.0, friction_per_ps=10.0)
     """After the box was set to the mean density."""
@@ -146,6 +99,11 @@ class Protocol(_Settings):
     """Time between two recorded positions of lithium and donor atoms in production, rounded to whole frames."""
     checkpoint_ps: float = Field(50.0, gt=0)
     """Simulated time between checkpoints: at most this much is repeated after a kill."""
+    stop: StopWhen | None = None
+    """None: production of ``produce.duration_ps``, whatever the error."""
+    slow: SlowLiquid | None = None
+    """None: what was found is reported, with a warning, however little the ions have moved."""
+    retry: Retry = Retry()
     analysis: Analysis = Analysis()
 
     @model_validator(mode="after")
@@ -156,19 +114,29 @@ class Protocol(_Settings):
 
     @model_validator(mode="after")
     def _frames_are_enough(self) -> Protocol:
-        if self.produce.duration_ps / self.frame_ps < 20:
+        if self.first_production_ps / self.frame_ps < 20:
             raise ValueError(
-                f"production of {self.produce.duration_ps:g} ps holds fewer than 20 frames of {self.frame_ps:g} ps; "
+                f"production of {self.first_production_ps:g} ps holds fewer than 20 frames of {self.frame_ps:g} ps; "
                 "lengthen 'produce.duration_ps' or shorten 'frame_ps'"
             )
         return self
 
     @property
+    def first_production_ps(self) -> float:
+        """Production of each replica before anything is judged."""
+        return (self.stop and self.stop.min_ps) or self.produce.duration_ps
+
+    @property
+    def max_production_ps(self) -> float:
+        """Most production of each replica."""
+        return max(self.stop.max_ps, self.first_production_ps) if self.stop else self.produce.duration_ps
+
+    @property
     def length_ps(self) -> float:
-        """Simulated time of all stages."""
+        """Simulated time of all stages of all replicas: the shortest, without annealing."""
         pressure = (self.equilibrate_npt, self.settle) if self.density == "simulated" else ()
-        stages = (self.soften, self.equilibrate_nvt, *pressure, self.produce)
-        return sum(stage.duration_ps for stage in stages)
+        stages = (self.soften, self.equilibrate_nvt, *pressure)
+        return self.replicas * (sum(stage.duration_ps for stage in stages) + self.first_production_ps)
 
 
 def _named(
@@ -179,16 +147,19 @@ def _named(
     nvt: float,
     npt: float,
     produce: float,
-    window: tuple[float, float],
+    density_error: float,
     **more: Any,
 ) -> Protocol:
     return Protocol(
         name=name,
         box=BoxSettings(target_atoms=atoms, min_ion_pairs=pairs),
         equilibrate_nvt=Nvt(duration_ps=nvt, friction_per_ps=5.0),
-        equilibrate_npt=Npt(duration_ps=npt, sample_ps=more.pop("sample_ps", 0.5)),
+        equilibrate_npt=Npt(
+            duration_ps=npt,
+            sample_ps=more.pop("sample_ps", 0.5),
+            converge=Converge(relative_error=density_error, max_stretch=more.pop("max_stretch", 4.0)),
+        ),
         produce=Nvt(duration_ps=produce, friction_per_ps=0.2),
-        analysis=Analysis(fit_start_fraction=window[0], fit_end_fraction=window[1]),
         **more,
     )
 
@@ -202,7 +173,8 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             nvt=4,
             npt=25,
             produce=100,
-            window=(0.15, 0.4),
+            density_error=0.01,
+            max_stretch=2.0,
             frame_ps=0.2,
             checkpoint_ps=5,
             sample_ps=0.2,
@@ -214,12 +186,25 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             nvt=20,
             npt=180,
             produce=500,
-            window=(0.1, 0.3),
+            density_error=0.003,
             frame_ps=0.5,
             checkpoint_ps=20,
+            anneal=Anneal(duration_ps=50),
+            slow=SlowLiquid(hotter=False),
         ),
         "standard": _named(
-            "standard", atoms=2500, pairs=12, nvt=100, npt=1000, produce=5000, window=(0.05, 0.25), frame_ps=2.0
+            "standard",
+            atoms=2500,
+            pairs=12,
+            nvt=100,
+            npt=1000,
+            produce=5000,
+            density_error=0.0015,
+            frame_ps=2.0,
+            replicas=2,
+            anneal=Anneal(duration_ps=500),
+            stop=StopWhen(relative_error=0.1, min_ps=2500, max_ps=10_000),
+            slow=SlowLiquid(),
         ),
         "production": _named(
             "production",
@@ -228,9 +213,13 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             nvt=200,
             npt=2000,
             produce=20_000,
-            window=(0.05, 0.25),
+            density_error=0.001,
             frame_ps=5.0,
             checkpoint_ps=100,
+            replicas=3,
+            anneal=Anneal(duration_ps=1000),
+            stop=StopWhen(relative_error=0.05, min_ps=10_000, max_ps=40_000),
+            slow=SlowLiquid(),
         ),
     }
 )
@@ -248,7 +237,7 @@ def resolve_protocol(spec: str | Mapping[str, Any]) -> Protocol:
     base = _by_name(str(overrides.pop("base", "quick")))
     if not overrides:
         return base
-    settings = _merged(base.model_dump(), {"name": f"{base.name}, modified", **overrides})
+    settings = merged(base.model_dump(), {"name": f"{base.name}, modified", **overrides})
     try:
         return Protocol.model_validate(settings)
     except ValueError as error:
@@ -261,9 +250,10 @@ def _by_name(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-def _merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(settings)
+def merged(settings: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with overrides at any depth."""
+    found = dict(settings)
     for key, value in overrides.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
+        old = found.get(key)
+        found[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return found

@@ -1,0 +1,89 @@
+"""Settings of the stages of a simulation: lengths, steps, temperatures, and when a stage has been long enough."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Frozen, and without unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Minimise(Settings):
+    max_iterations: int = Field(500, ge=1)
+
+
+class Hydrogens(Settings):
+    """Masses that allow longer steps; where molecules stand, and so any equilibrium, does not depend on masses."""
+
+    mass_u: float = Field(ge=1.0, le=4.0)
+    is_taken_from_neighbour: bool = True
+    """The molecule keeps its mass; False makes an isotope, such as tritium at 3.016 u."""
+
+
+class Nvt(Settings):
+    """Constant volume. Langevin dynamics (middle scheme); a friction of 0.2/ps slows diffusion by about 1 %."""
+
+    duration_ps: float = Field(gt=0)
+    timestep_fs: float = Field(4.0, gt=0, le=5)
+    friction_per_ps: float = Field(1.0, gt=0)
+    hydrogens: Hydrogens | None = None
+    """Other masses than the force field's during this stage."""
+
+
+class Anneal(Settings):
+    """Heating at constant volume, before the pressure is let in, so that a viscous liquid forgets how it was packed.
+
+    A quarter of the time to heat, a half at the peak, a quarter to cool.
+    """
+
+    when: Literal["auto", "always", "never"] = "auto"
+    """``auto``: where any of the three limits below says that the liquid is slow."""
+    rise_K: float = Field(150.0, gt=0, le=500)
+    """The peak above the liquid's own temperature."""
+    duration_ps: float = Field(100.0, gt=0)
+    timestep_fs: float = Field(2.0, gt=0, le=5)
+    friction_per_ps: float = Field(5.0, gt=0)
+    above_mPa_s: float = Field(1.5, gt=0)
+    """Viscosity of the solvents at their table's temperature, ln(eta) averaged by mole fraction; an unknown one counts
+    as above."""
+    above_mol_kg: float = Field(2.0, gt=0)
+    """Salt per kg of solvent."""
+    below_K: float = Field(273.15, gt=0)
+    """Temperature of the liquid."""
+    hydrogens: Hydrogens | None = None
+    """Other masses than the force field's during this stage."""
+
+
+class Converge(Settings):
+    """A constant-pressure stage goes on until its density has converged, or to the longest time."""
+
+    relative_error: float = Field(0.003, gt=0, lt=0.1)
+    """Standard error of the mean density; the two halves must agree within their errors as well."""
+    max_stretch: float = Field(4.0, ge=1)
+    """The longest time as a multiple of ``duration_ps``, which is the shortest."""
+
+
+class Npt(Settings):
+    """Constant pressure, Monte Carlo barostat. What the density's equilibration takes is found and not averaged."""
+
+    duration_ps: float = Field(gt=0)
+    timestep_fs: float = Field(4.0, gt=0, le=5)
+    friction_per_ps: float = Field(1.0, gt=0)
+    pressure_bar: float = Field(1.01325, gt=0)
+    barostat_interval_steps: int = Field(25, ge=1)
+    converge: Converge | None = Converge()
+    """None: ``duration_ps`` and no longer, the last ``averaging_fraction`` of it averaged."""
+    averaging_fraction: float = Field(0.5, gt=0, le=1)
+    """Used with ``converge: null`` only."""
+    sample_ps: float = Field(0.2, gt=0)
+    hydrogens: Hydrogens | None = None
+    """Other masses than the force field's during this stage."""
+
+    @property
+    def max_duration_ps(self) -> float:
+        return self.duration_ps * (self.converge.max_stretch if self.converge else 1.0)
