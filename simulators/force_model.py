@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .species_parameters import SpeciesParameters
 
 if TYPE_CHECKING:
+    import numpy as np
     import openmm
+
+    from .start import Start
 
 Molecules = Sequence[tuple[SpeciesParameters, int]]
 """Species with their numbers of molecules, in the order of the atoms in the box."""
@@ -29,3 +32,17 @@ class ForceModel(Protocol):
 
     def describe(self, molecules: Molecules) -> dict[str, Any]:
         """Plain JSON for the provenance: name, versions, settings, source of each species' parameters, hash."""
+
+
+@runtime_checkable
+class ArrangesBoxes(Protocol):
+    """Forces whose boxes are not simply packed: another force field arranges the molecules first."""
+
+    def arranged(
+        self, start: Start, seed: int, say: Callable[[float, str], None], notes: list[str]
+    ) -> tuple[np.ndarray, float] | None:
+        """Positions (nm, n_atoms x 3) and edge (nm) to begin with, or None for packing.
+
+        Raises:
+            SimulationFailureError: it failed.
+        """
