@@ -20,13 +20,13 @@ class OracleCost(Settings):
 
 
 class OracleSettings(BaseModel):
-    """What answers: ``openmm``, ``python`` (a user's own ``factory``), or ``lab`` (results arrive by ``tell``)."""
+    """What answers: ``openmm``, ``mlff``, ``python`` (a user's own ``factory``), or ``lab`` (results arrive by ``tell``)."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    kind: Literal["openmm", "python", "lab"] = "openmm"
+    kind: Literal["openmm", "mlff", "python", "lab"] = "openmm"
     cost: OracleCost = OracleCost()
-    #: What its results name as their source; by its kind ``openmm`` or ``experiment`` where it is not given.
+    #: What its results name as their source; by its kind ``openmm``, ``mlff`` or ``experiment`` where it is not given.
     source: str | None = None
 
     def spec(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class OracleSettings(BaseModel):
     @property
     def yields(self) -> str | None:
         """The source of its results; None if only the oracle itself knows."""
-        return self.source or {"openmm": "openmm", "lab": "experiment"}.get(self.kind)
+        return self.source or {"openmm": "openmm", "mlff": "mlff", "lab": "experiment"}.get(self.kind)
 
 
 def check_oracles(single: OracleSettings, several: Mapping[str, OracleSettings], *, has_objectives: bool) -> None:
