@@ -11,6 +11,7 @@ import numpy as np
 
 from .checkpoints import write_durably
 from .results import Results
+from .structure import Solvation
 from .transport import conductivity_factor
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
 )
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 ION_COLOURS, SOLVENT_COLOURS = (RED, BLUE, PINK, BLACK), (GREEN, ORANGE, SKY, "#7F7F7F", YELLOW)
+DONOR_COLOURS, LINES = (BLUE, RED, GREEN, ORANGE, PINK, SKY, BLACK), ("-", "--", ":")
 SHOWN_SHARE = 0.8
 """Of the lags: the longest ones are all noise."""
 
@@ -30,6 +32,8 @@ def plot(results: Results, job_dir: Path, title: str) -> tuple[str, ...]:
     names = [*_displacements(results, job_dir, title)]
     if results.motion.charge is not None:
         names += _conductivity(results, job_dir, title)
+    if results.solvation is not None:
+        names += _distributions(results.solvation, job_dir, title)
     if any(one.density_g_cm3.size for one in results.trajectories):
         names += _density(results, job_dir, title)
     return tuple(names)
@@ -163,6 +167,34 @@ def _conductivity(results: Results, job_dir: Path, title: str) -> list[str]:
         "collective_error (mS/cm)": collective_error,
     }
     return [save(figure, job_dir / "conductivity.png"), save_table(table, job_dir / "conductivity.csv")]
+
+
+def _distributions(solvation: Solvation, job_dir: Path, title: str) -> list[str]:
+    """Radial distributions above, running coordination numbers below, cutoffs as dots."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.set_title(title, fontsize=9.5, loc="left")
+    for index, (label, shell) in enumerate(solvation.shells.items()):
+        colour, style = DONOR_COLOURS[index % len(DONOR_COLOURS)], LINES[index // len(DONOR_COLOURS) % len(LINES)]
+        above.plot(shell.r_nm, shell.g, color=colour, ls=style, lw=1.4)
+        below.plot(shell.r_nm, shell.running, color=colour, ls=style, lw=1.4, label=label)
+        if shell.has_peak:
+            below.plot(shell.cutoff_nm, shell.coordination, "o", color=colour, ms=5)
+    above.set_ylabel("g(r), Li to donor")
+    below.set(xlabel="r (nm)", ylabel="donors within r", xlim=(0.1, 0.6), ylim=(0, 7.5))
+    for axes in (above, below):
+        axes.grid(which="major", alpha=0.25, lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    above.set_ylim(bottom=0)
+    below.legend(fontsize=9, frameon=False, ncols=2 if len(solvation.shells) > 3 else 1, loc="upper left")
+    table: dict[str, Any] = {"r_nm": next(iter(solvation.shells.values())).r_nm}
+    for label, shell in solvation.shells.items():
+        table |= {f"g {label}": shell.g, f"coordination {label}": shell.running}
+    return [save(figure, job_dir / "rdf.png"), save_table(table, job_dir / "rdf.csv")]
 
 
 def _density(results: Results, job_dir: Path, title: str) -> list[str]:

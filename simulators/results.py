@@ -12,12 +12,15 @@ from saltloop.chemistry.measurement import Measurement
 
 from .motion import Conductivities, Motion, motion_in
 from .protocols import Protocol
+from .structure import Solvation, solvation_in
 from .trajectory import Trajectory
 from .transport import block_average, conductivity_factor, mean_of_replicas
 
 MAX_ENERGY_DRIFT_SIGMA = 4.0
 MIN_ION_PAIRS = 10
 """Fewer pairs give a warning: their diffusion coefficients hang on a few solvation shells."""
+MIN_NUMBER_ERROR = 1e-3
+"""Of coordination numbers and fractions: where nothing changed in a run, that is no proof that nothing can."""
 
 Measure = Callable[[str, float, float, str, str], Measurement]
 
@@ -33,13 +36,23 @@ class Results:
     """For the provenance: box, mean temperature, log-log slopes, fitted windows, size correction, Onsager terms."""
     motion: Motion = field(repr=False)
     trajectories: tuple[Trajectory, ...] = field(repr=False)
+    solvation: Solvation | None = field(default=None, repr=False)
+    """None without lithium, without samples of the structure, or where it was not asked for."""
 
 
-def analyse(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Results:
+def analyse(
+    trajectories: Sequence[Trajectory],
+    protocol: Protocol,
+    source: str,
+    reference: str,
+    *,
+    with_structure: bool = True,
+) -> Results:
     """Density from the constant-pressure stages; diffusion, viscosity and conductivities from production.
 
     ``trajectories`` are replicas: boxes of the same contents at the same temperature. They give one set of
-    measurements; what differs between them is in the standard errors.
+    measurements; what differs between them is in the standard errors. ``with_structure=False`` saves the time for what
+    only a finished simulation needs.
 
     Raises:
         ValueError: no trajectory, fewer than 12 frames, or replicas with different intervals between frames.
@@ -63,7 +76,14 @@ def analyse(trajectories: Sequence[Trajectory], protocol: Protocol, source: str,
         shear = motion.viscosity
         measurements.append(measure("viscosity", shear.value_mPa_s, shear.standard_error_mPa_s, "mPa s", shear.method))
     warnings = [*_warnings(motion), *_warnings_of_runs(trajectories)]
-    return Results(tuple(measurements), tuple(warnings), _details(trajectories, motion), motion, tuple(trajectories))
+    details = _details(trajectories, motion)
+    solvation = solvation_in(trajectories) if with_structure else None
+    if solvation is not None:
+        measurements += _solvation_measurements(solvation, measure)
+        details["solvation"] = _solvation_details(solvation)
+    elif with_structure and all(one.structure is None for one in trajectories):
+        warnings.append("the structure was not recorded by the version that ran this job: no coordination numbers")
+    return Results(tuple(measurements), tuple(warnings), details, motion, tuple(trajectories), solvation)
 
 
 def _measure(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Measure:
@@ -114,6 +134,43 @@ def _conductivity_measurements(motion: Motion, report: str, measure: Measure) ->
         )
     )
     return measurements
+
+
+def _solvation_measurements(solvation: Solvation, measure: Measure) -> list[Measurement]:
+    numbers = {"coordination_number": solvation.total}
+    for label, shell in solvation.shells.items():
+        number = (shell.coordination, shell.coordination_error)
+        numbers[f"coordination_number_{label.replace(' ', '_')}"] = number
+    found = [
+        measure(name, value, max(error, MIN_NUMBER_ERROR), "1", "of Li, up to the first minimum of g(r)")
+        for name, (value, error) in numbers.items()
+    ]
+    return found + [
+        measure(f"fraction_{name}", value, max(error, MIN_NUMBER_ERROR), "1", "of Li, by bound anions")
+        for name, (value, error) in solvation.fractions.items()
+    ]
+
+
+def _solvation_details(solvation: Solvation) -> dict[str, Any]:
+    return {
+        "n_samples": solvation.n_samples,
+        "cutoffs_nm": {
+            label: [round(shell.cutoff_nm, 4), "first minimum" if shell.has_peak else "no first shell, usual value"]
+            for label, shell in solvation.shells.items()
+        },
+        "molecules_per_Li": {name: [_short(one) for one in pair] for name, pair in solvation.molecules.items()},
+        "residence_ps": {
+            name: None
+            if stay is None
+            else {
+                "time": _short(stay.time_ps),
+                "standard_error": _short(stay.standard_error_ps),
+                "n_departures": stay.n_departures,
+                "is_lower_bound": stay.is_lower_bound,
+            }
+            for name, stay in solvation.residence.items()
+        },
+    }
 
 
 def _details(trajectories: Sequence[Trajectory], motion: Motion) -> dict[str, Any]:
