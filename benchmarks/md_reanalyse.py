@@ -1,0 +1,57 @@
+"""A finished job's trajectories through today's analysis, whatever version of saltloop simulated them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators.boxes import contents_of
+from saltloop.simulators.checkpoints import read_checkpoint
+from saltloop.simulators.engine import Simulation
+from saltloop.simulators.forcefield import ClassicalForceField
+from saltloop.simulators.job import read_outcome
+from saltloop.simulators.oracle import OracleOutcome
+from saltloop.simulators.platforms import ChosenPlatform
+from saltloop.simulators.protocols import Protocol
+from saltloop.simulators.results import analyse
+
+NOTHING_RUNS = ChosenPlatform("Reference", {}, "trajectories of an earlier run")
+
+
+def reanalysed(job_dir: Path, analysis: dict[str, Any]) -> OracleOutcome:
+    """The outcome in a job's folder with the measurements that today's analysis, so set, makes of its trajectories.
+
+    Nothing in the folder is changed.
+
+    Raises:
+        ValueError: the job did not finish well, or its box would hold other molecules today.
+    """
+    outcome = read_outcome(job_dir)
+    if outcome is None or outcome.failure:
+        raise ValueError(f"{job_dir} holds no finished simulation")
+    protocol = Protocol.model_validate(outcome.provenance["protocol"] | {"analysis": analysis})
+    contents = contents_of(outcome.measurements[0].formulation, protocol.box, SpeciesBook.builtin())
+    if dict(contents.counts) != outcome.provenance["composition"]["molecules"]:
+        raise ValueError(f"{job_dir} holds {outcome.provenance['composition']['molecules']}, not {contents.counts}")
+    trajectories = []
+    for folder in sorted(one for one in job_dir.glob("md*") if one.is_dir() and ".failed-" not in one.name):
+        checkpoint = read_checkpoint(folder)
+        if checkpoint is None:
+            raise ValueError(f"{folder} holds no checkpoint")
+        simulation = Simulation(
+            contents=contents,
+            protocol=protocol,
+            forces=ClassicalForceField(protocol.force_field),
+            folder=folder,
+            seed=0,
+            platform=NOTHING_RUNS,
+            fingerprint=checkpoint.fingerprint,
+            progress=lambda fraction, message: None,
+        )
+        # Production is as long already: this reads the checkpoint and returns.
+        simulation.run(production_ps=protocol.frame_ps)
+        trajectories.append(simulation.trajectory())
+    results = analyse(trajectories, protocol, outcome.measurements[0].source, outcome.measurements[0].reference)
+    provenance = {**outcome.provenance, "results": results.details, "protocol": protocol.model_dump(mode="json")}
+    return outcome.model_copy(update={"measurements": results.measurements, "provenance": provenance})
