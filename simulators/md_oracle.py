@@ -112,9 +112,16 @@ class MDOracle:
                 self.check(formulation)
         except ParametrisationError as error:
             return OracleOutcome(failure=Failure(reason=str(error), kind="parameters", is_retryable=False))
+        if failure := self.refusal(formulation, job_dir):
+            return OracleOutcome(failure=failure)
         from .md_job import MDJob
 
         return MDJob(self, formulation, job_dir, seed, progress).run()
+
+    def refusal(self, formulation: Formulation, job_dir: Path) -> Failure | None:
+        """Why the simulation is not begun, where that takes longer to find out than ``check`` may; a subclass's."""
+        del formulation, job_dir
+        return None
 
     def density(self, contents: BoxContents) -> tuple[float | None, str]:
         """The fixed density (g/cm3) or None, and in words.

@@ -122,11 +122,18 @@ def build_oracle(spec: Mapping[str, Any], species: SpeciesBook) -> Oracle:
             settings = OpenMMSpec.model_validate(dict(spec))
             protocol = resolve_protocol(settings.protocol)
             return OpenMMOracle(protocol, species, platform=settings.platform, threads=settings.threads)
+        if kind == "mlff":
+            from .mlff_oracle import MLFFOracle
+            from .mlff_settings import MLFFSpec
+
+            return MLFFOracle(MLFFSpec.model_validate(dict(spec)), species)
         if kind == "python":
             return _user_oracle(PythonSpec.model_validate(dict(spec)))
+    except OracleSpecError:
+        raise
     except ValueError as error:
         raise OracleSpecError(f"The oracle's settings are wrong: {error}") from None
-    raise OracleSpecError(f"Oracle kind {kind!r} is unknown; use 'openmm' or 'python'.")
+    raise OracleSpecError(f"Oracle kind {kind!r} is unknown; use 'openmm', 'mlff' or 'python'.")
 
 
 def _user_oracle(spec: PythonSpec) -> Oracle:

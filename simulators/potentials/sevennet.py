@@ -23,6 +23,8 @@ MODELS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
     }
 )
 """Our names, with the package's name and the functional that a model of several is asked for. All learned PBE."""
+CUTOFF_NM = 0.5
+"""Of all of them."""
 
 Device = Literal["auto", "cpu", "cuda"]
 KJ_MOL_PER_EV = 96.48533212331
@@ -32,7 +34,8 @@ class SevenNet:
     """One SevenNet model for one list of atoms: Park, Kim, Hwang and Han, J. Chem. Theory Comput. 20 (2024) 4857.
 
     Single precision as trained; ``precision="double"`` is for finite differences. ``device="auto"`` takes CUDA where
-    PyTorch has it. The graph is that of the package's own ASE calculator, so that energies and forces are the same.
+    PyTorch has it. ``threads`` of the CPU are set for all of PyTorch in this process; None leaves them. The graph is
+    that of the package's own ASE calculator, so that energies and forces are the same.
 
     Raises:
         OracleSpecError: the package is missing, the model unknown, or an element that the model never saw.
@@ -45,6 +48,7 @@ class SevenNet:
         model: str = "sevennet-0",
         device: Device = "auto",
         precision: Literal["single", "double"] = "single",
+        threads: int | None = None,
     ) -> None:
         if model not in MODELS:
             raise OracleSpecError(f"SevenNet model {model!r} is unknown; use one of {', '.join(MODELS)}.")
@@ -56,6 +60,8 @@ class SevenNet:
             raise OracleSpecError(
                 f"{model!r} needs the package 'sevenn' ({error}); pip install 'saltloop[mlff]'."
             ) from None
+        if threads is not None:
+            torch.set_num_threads(threads)
         name, functional = MODELS[model]
         with warnings.catch_warnings():
             # It warns that CUDA kernels of other packages would be faster.

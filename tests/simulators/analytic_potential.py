@@ -86,3 +86,9 @@ class Leaning(SpringLiquid):
 class HalfTheVirial(SpringLiquid):
     def virial(self, positions_nm, edge_nm):
         return 0.5 * super().virial(positions_nm, edge_nm)
+
+
+def spring_liquid(molecules, *, device, **settings):
+    """A factory, as ``model:`` of the mlff oracle names it."""
+    assert device in ("auto", "cpu", "cuda")
+    return SpringLiquid(molecules, **settings)
