@@ -39,7 +39,8 @@ class Attempts:
     simulation: Simulation | None = None
 
     def __post_init__(self) -> None:
-        self._losses = 0
+        self.n_losses = 0
+        """Restarts from the checkpoint after the device or its memory failed, in this session."""
         self.warnings: tuple[str, ...] = ()
         """About the trajectory that ``run`` returned last."""
         paths = self.folder.parent.glob(f"{self.folder.name}.failed-*/{FAILURE_FILE}")
@@ -48,7 +49,7 @@ class Attempts:
     @property
     def wall_s(self) -> float:
         """Of all attempts."""
-        current = self.simulation.elapsed_s if self.simulation else 0.0
+        current = self.simulation.store.elapsed_s if self.simulation else 0.0
         return current + sum(float(one["wall_s"]) for one in self.failed)
 
     def run(self, production_ps: float) -> Trajectory:
@@ -88,15 +89,15 @@ class Attempts:
 
     def _after_loss(self, failure: SimulationFailureError, simulation: Simulation) -> None:
         """Ready to go on from the last checkpoint, on the same platform or, if it may, on another one."""
-        self._losses += 1
+        self.n_losses += 1
         note = f"{failure.kind} on {self.platform.description}: went on from the last checkpoint"
-        if self._losses > self.retry.max_platform_losses:
+        if self.n_losses > self.retry.max_platform_losses:
             if self.fallback is None:
                 raise failure
             self.platform = self.fallback()
             self.fallback = None
             note += f" on {self.platform.description}"
-        notes = [*simulation.notes, note]
+        notes = dict.fromkeys([*simulation.notes, note])
         self.simulation = None
         self._made().notes[:] = notes
 
@@ -108,7 +109,7 @@ class Attempts:
                 "is_retryable": failure.is_retryable,
                 "stage": simulation.stage_words,
                 "start": str(simulation.gentleness),
-                "wall_s": round(simulation.elapsed_s, 2),
+                "wall_s": round(simulation.store.elapsed_s, 2),
             }
         )
         self.simulation = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from .annealing import why_anneal
 from .boxes import BoxContents
-from .checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpoint, write_piece
 from .contexts import at_edge, context_of
-from .equilibration import equilibrated, why_not_converged
-from .failures import SimulationFailureError, openmm_failure
+from .equilibration import averaged_part, why_not_converged
+from .failures import openmm_failure
 from .force_model import ForceModel
 from .forcefield import molecule_ranges
 from .platforms import ChosenPlatform
@@ -26,6 +23,7 @@ from .recorder import Recorder
 from .sanity import check_density, check_energy, check_temperature
 from .stages import Gentleness, Stage, stages_of
 from .start import Start
+from .store import Store
 from .trajectory import Trajectory
 
 Progress = Callable[[float, str], None]
@@ -64,19 +62,11 @@ class Simulation:
             is_annealed=bool(self.why_annealed),
             gentleness=self.gentleness,
         )
-        self.n_sessions = 1
-        self._elapsed_s, self._started = 0.0, math.nan
-        self._n_pieces: dict[str, int] = {}
+        self.store = Store(self.folder, self.fingerprint)
         self.stage_words = "start"
         """The stage that is under way."""
         self._at: tuple[Stage, int, Any] | None = None
         """Stage, samples done in it, OpenMM state."""
-
-    @property
-    def elapsed_s(self) -> float:
-        """Wall time of this and earlier sessions."""
-        running = 0.0 if math.isnan(self._started) else time.monotonic() - self._started
-        return self._elapsed_s + running
 
     @property
     def frame_ps(self) -> float:
@@ -97,7 +87,7 @@ class Simulation:
         import openmm
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._started = time.monotonic()
+        self.store.start_clock()
         produce = self.stages[-1]
         end = produce.n_samples if production_ps is None else produce.samples_of(production_ps)
         try:
@@ -112,21 +102,15 @@ class Simulation:
                     state = self._at_mean_density(state)
                 stage, done = self.stages[self.stages.index(stage) + 1], 0
                 self._save(stage, done, state)
-        except ValidationError as error:
-            raise _damaged(self.folder / "checkpoint.json", str(error).splitlines()[0]) from None
         except openmm.OpenMMException as error:
             raise openmm_failure(error) from None
         finally:
-            self._elapsed_s, self._started = self.elapsed_s, math.nan
-
-    def samples(self, stage: str) -> dict[str, Any]:
-        """What was recorded in a stage: ``npt`` density; ``produce`` positions; both temperature, potential."""
-        return read_pieces(self.folder, stage, self._n_pieces.get(stage, 0))
+            self.store.stop_clock()
 
     def trajectory(self) -> Trajectory:
         """What has been recorded so far, for the analysis; production must have begun."""
         density, averaged = self.npt_density()
-        pressure, production = self.samples("npt"), self.samples("produce")
+        pressure, production = self.store.samples("npt"), self.store.samples("produce")
         densities = pressure.get("density", np.empty(0))
         return Trajectory(
             contents=self.contents,
@@ -152,12 +136,7 @@ class Simulation:
         """
         if self.fixed_density_g_cm3 is not None:
             return self.fixed_density_g_cm3, np.empty(0)
-        settings = self.protocol.equilibrate_npt
-        series = self.samples("npt")["density"]
-        if settings.converge:
-            averaged = series[equilibrated(series).n_discarded :]
-        else:
-            averaged = series[-max(2, math.ceil(len(series) * settings.averaging_fraction)) :]
+        averaged = averaged_part(self.store.samples("npt")["density"], self.protocol.equilibrate_npt)
         density = float(averaged.mean())
         check_density(density, self.contents)
         return density, averaged
@@ -179,44 +158,16 @@ class Simulation:
         return self.stages[0], 0, state
 
     def _restored(self) -> tuple[Stage, int, Any] | None:
-        import openmm
-
-        checkpoint = read_checkpoint(self.folder)
-        if checkpoint is None:
+        found = self.store.restored()
+        if found is None:
             return None
-        if checkpoint.fingerprint != self.fingerprint:
-            raise SimulationFailureError(
-                "foreign_checkpoint",
-                f"{self.folder} holds a checkpoint of another formulation, protocol or version; delete that folder to "
-                "start over, or use another job folder",
-                is_retryable=False,
-            )
-        self._n_pieces = dict(checkpoint.n_pieces)
-        self._elapsed_s = checkpoint.elapsed_s
-        self.n_sessions = checkpoint.n_sessions + 1
-        self.notes[:0] = [note for note in checkpoint.notes if note not in self.notes]
-        path = self.folder / checkpoint.state_file
-        try:
-            state = openmm.XmlSerializer.deserialize(path.read_text())
-        except (openmm.OpenMMException, FileNotFoundError) as error:
-            raise _damaged(path, str(error).splitlines()[0]) from None
-        stage = next(one for one in self.stages if one.name == checkpoint.stage)
-        return stage, checkpoint.steps // stage.stride, state
+        name, steps, state, notes = found
+        self.notes[:0] = [note for note in notes if note not in self.notes]
+        stage = next(one for one in self.stages if one.name == name)
+        return stage, steps // stage.stride, state
 
     def _save(self, stage: Stage, done: int, state: Any) -> None:
-        import openmm
-
-        checkpoint = Checkpoint(
-            fingerprint=self.fingerprint,
-            stage=stage.name,
-            steps=done * stage.stride,
-            state_file=f"state-{stage.name}-{done * stage.stride:09d}.xml",
-            n_pieces=self._n_pieces,
-            elapsed_s=self.elapsed_s,
-            n_sessions=self.n_sessions,
-            notes=tuple(self.notes),
-        )
-        write_checkpoint(self.folder, checkpoint, openmm.XmlSerializer.serialize(state))
+        self.store.save(stage.name, done * stage.stride, state, self.notes)
 
     # Stages
 
@@ -241,7 +192,7 @@ class Simulation:
             n = min(per_piece, end - done)
             started = time.monotonic()
             for index in range(n):
-                self._step(context, stage, done + index)
+                stage.step(context, done + index, self._temperature_K)
                 recorder.record(stage.name, is_last=index == n - 1)
                 if index % SAY_EVERY_SAMPLES == SAY_EVERY_SAMPLES - 1:
                     self._say(stage, done + index + 1, recorder, (index + 1) / (time.monotonic() - started))
@@ -259,8 +210,7 @@ class Simulation:
                 )
             samples = recorder.take()
             if stage.name in ("npt", "produce"):
-                write_piece(self.folder, stage.name, self._n_pieces.get(stage.name, 0), **samples)
-                self._n_pieces[stage.name] = self._n_pieces.get(stage.name, 0) + 1
+                self.store.add(stage.name, samples)
             end = self._end(stage, done, production_end)
             self._save(stage, done, state)
             self._say(stage, done, recorder, n / (time.monotonic() - started))
@@ -273,17 +223,10 @@ class Simulation:
         converge = self.protocol.equilibrate_npt.converge
         if stage.name != "npt" or converge is None or done < stage.n_samples:
             return stage.n_samples
-        problem = why_not_converged(self.samples("npt")["density"], converge.relative_error)
+        problem = why_not_converged(self.store.samples("npt")["density"], converge.relative_error)
         if problem and done >= stage.max_samples and stage.max_samples > stage.n_samples:
             self._note(f"the density has not converged within {done * stage.sample_ps:g} ps: {problem}")
         return stage.max_samples if problem else done
-
-    def _step(self, context: Any, stage: Stage, sample: int) -> None:
-        """One sample further; where the stage is annealing, at its temperature there."""
-        if stage.name == "anneal":
-            share = (sample + 0.5) / stage.n_samples
-            context.getIntegrator().setTemperature(stage.temperature_K(share, self._temperature_K))
-        context.getIntegrator().step(stage.stride)
 
     def _at_mean_density(self, state: Any) -> Any:
         density, _ = self.npt_density()
@@ -294,11 +237,7 @@ class Simulation:
         share = (before + done * stage.stride) / sum(one.max_cost for one in self.stages)
         density = f", {recorder.density:.3f} g/cm3" if recorder and recorder.density else ""
         speed = f", {samples_per_s * stage.sample_ps / 1e3 * 86_400:.0f} ns/day" if samples_per_s else ""
-        of = max(stage.n_samples, done) * stage.sample_ps
-        self.progress(
-            min(1.0, 0.02 + 0.98 * share),
-            f"{stage.words} {done * stage.sample_ps:.4g}/{of:.4g} ps{density}{speed} ({self.platform.description})",
-        )
+        self.progress(0.02 + 0.98 * share, f"{stage.at(done)}{density}{speed} ({self.platform.description})")
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -308,11 +247,3 @@ class Simulation:
         """A seed for OpenMM, another one for each stage and each session."""
         words = [self.seed, int.from_bytes(purpose.encode()[:6], "big"), step]
         return int(np.random.SeedSequence(words).generate_state(1)[0] % (2**31 - 2)) + 1
-
-
-def _damaged(path: Path, why: str) -> SimulationFailureError:
-    return SimulationFailureError(
-        "damaged_checkpoint",
-        f"{path} cannot be read ({why}); the next attempt starts afresh",
-        is_retryable=True,
-    )

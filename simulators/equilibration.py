@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .stage_settings import Npt
+
 N_CANDIDATES = 40
 """Starting points of the equilibrated part that are tried, evenly spaced over the series."""
 MAX_DISCARDED = 0.5
@@ -67,6 +69,13 @@ def equilibrated(series: NDArray[np.floating]) -> Equilibrated:
     n_independent, start = best
     part = np.asarray(series[start:], dtype=float)
     return Equilibrated(start, float(part.mean()), _standard_error(part, n_independent), n_independent)
+
+
+def averaged_part(series: NDArray[np.floating], settings: Npt) -> NDArray[np.floating]:
+    """The part of the densities at constant pressure that is averaged."""
+    if settings.converge:
+        return series[equilibrated(series).n_discarded :]
+    return series[-max(2, math.ceil(len(series) * settings.averaging_fraction)) :]
 
 
 def why_not_converged(series: NDArray[np.floating], relative_error: float) -> str:

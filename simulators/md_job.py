@@ -160,6 +160,6 @@ class MDJob:
                 "python": python_platform.python_version(),
             },
             "wall_s": round(sum(ran.wall_s for ran in self._ran), 2),
-            "n_sessions": max((one.n_sessions for one in simulations), default=0),
+            "n_sessions": max((one.store.n_sessions for one in simulations), default=0),
             "warnings": list(dict.fromkeys([*self._notes, *(note for ran in self._ran for note in ran.notes)])),
         }

@@ -133,8 +133,9 @@ class Replicas:
                 {
                     "folder": one.folder.name,
                     "platform": one.platform.description,
-                    "n_sessions": simulation.n_sessions if simulation else 0,
+                    "n_sessions": simulation.store.n_sessions if simulation else 0,
                     "annealed": simulation.why_annealed if simulation else "",
+                    "device_losses": one.n_losses,
                     "failed_attempts": list(one.failed),
                 }
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .protocols import Protocol
 from .stage_settings import Anneal, Npt, Nvt
@@ -72,6 +73,17 @@ class Stage:
         if not isinstance(self.settings, Anneal):
             return target_K
         return target_K + self.settings.rise_K * max(0.0, min(1.0, 4 * share, 4 * (1 - share)))
+
+    def step(self, context: Any, sample: int, target_K: float) -> None:
+        """One sample further in an OpenMM context; where the stage anneals, at the temperature that it has there."""
+        if self.name == "anneal":
+            context.getIntegrator().setTemperature(self.temperature_K((sample + 0.5) / self.n_samples, target_K))
+        context.getIntegrator().step(self.stride)
+
+    def at(self, done: int) -> str:
+        """In words, how far it is."""
+        of = max(self.n_samples, done) * self.sample_ps
+        return f"{self.words} {done * self.sample_ps:.4g}/{of:.4g} ps"
 
 
 def stages_of(

@@ -6,7 +6,7 @@ TINY = {
     "force_field": {"cutoff_nm": 0.5},
     "soften": {"duration_ps": 0.1},
     "equilibrate_nvt": {"duration_ps": 0.5},
-    "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1},
+    "equilibrate_npt": {"duration_ps": 4.0, "sample_ps": 0.1, "converge": None},
     "settle": {"duration_ps": 0.2},
     "produce": {"duration_ps": 4.0},
     "frame_ps": 0.1,
