@@ -3,10 +3,10 @@
     python benchmarks/forcefield_quantum.py                # every one that is missing
     python benchmarks/forcefield_quantum.py BOB- TEOS      # these, anew
 
-Geometry and Hessian: B3LYP/def2-TZVPD by PySCF for the small ones (``ACCURATE``), GFN2-xTB by tblite for the others.
-Charges: least squares on the B3LYP/6-31+G* potential on four Merz-Kollman shells (Besler, Merz, Kollman, J. Comput.
-Chem. 11 (1990) 431) with the hyperbolic restraint of RESP (Bayly et al., J. Phys. Chem. 97 (1993) 10269), equivalent
-atoms equal. Writes ``simulators/parameters/quantum/NAME.json``, from which ``make_parameters`` works.
+Geometry and Hessian: B3LYP by PySCF for the small ones (``ACCURATE``), GFN2-xTB by tblite for the others.
+Charges: least squares on the B3LYP potential (of the largest: PBE) on four Merz-Kollman shells (Besler, Merz, Kollman,
+J. Comput. Chem. 11 (1990) 431) with the hyperbolic restraint of RESP (Bayly et al., J. Phys. Chem. 97 (1993) 10269),
+equivalent atoms equal. Writes ``simulators/parameters/quantum/NAME.json``, from which ``make_parameters`` works.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from saltloop.simulators.parameters.anions import equivalent_atoms
+from saltloop.simulators.parameters.own import equivalent_atoms
 from saltloop.simulators.parameters.reference import FOLDER, QuantumReference, write_reference
 from saltloop.surrogates.quantum_geometry import relaxed, sphere
 
@@ -33,9 +33,10 @@ SPECIES = {
     "PDI-": "N#Cc1nc([n-]c1C#N)C(F)(F)C(F)(F)F",
     "BPFPB-": ("FC(F)(F)C1(C(F)(F)F)O[B-]2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F"),
 }
-ACCURATE = ("ClO4-", "AsF6-")
+ACCURATE = {"ClO4-": "def2-TZVPD", "AsF6-": "def2-SVPD"}
+"""Basis sets, for everything, of those whose geometry and Hessian are B3LYP's."""
 LARGE = ("BPFPB-",)
-"""Their potential is that of HF/6-31G*, which costs a tenth."""
+"""Their potential is that of PBE/def2-SVP, which costs a tenth."""
 BOHR_NM = 0.0529177210903
 HESSIAN_UNIT = 2625.4996 / BOHR_NM**2
 """kJ/mol/nm2 in one hartree/bohr2."""
@@ -60,18 +61,18 @@ def main() -> int:
 
 def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
     """Compute one species."""
-    smiles, is_accurate = SPECIES[name], name in ACCURATE
+    smiles = SPECIES[name]
     found = relaxed(smiles)
     elements, positions = _symbols(found.numbers), gfn2_minimum(found.numbers, found.positions_bohr, found.charge)
-    if is_accurate:
-        positions, hessian = _b3lyp_minimum(found.numbers, positions, found.charge)
-        method = "B3LYP/def2-TZVPD, density fitting"
+    if name in ACCURATE:
+        positions, hessian = _b3lyp_minimum(found.numbers, positions, found.charge, ACCURATE[name])
+        method = f"B3LYP/{ACCURATE[name]}, density fitting"
     else:
         hessian = gfn2_hessian(found.numbers, positions, found.charge)
         method = "GFN2-xTB"
     charges, relative_rms, level = None, None, ""
     if has_charges:
-        level = "HF/6-31G*" if name in LARGE else "B3LYP/def2-TZVPD" if is_accurate else "B3LYP/6-31+G*"
+        level = "PBE/def2-SVP" if name in LARGE else f"B3LYP/{ACCURATE.get(name, '6-31+G*')}"
         field = _field(found.numbers, positions, found.charge, *reversed(level.split("/")))
         field.kernel()
         if not field.converged:
@@ -138,16 +139,15 @@ def _calculator(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int) ->
 def _differences(gradient: Any, positions: np.ndarray) -> np.ndarray:
     rows = []
     for one in range(positions.size):
-        shift = np.zeros(positions.size)
-        shift[one] = STEP_BOHR
-        shift = shift.reshape(-1, 3)
+        shift = np.zeros(positions.shape)
+        shift.flat[one] = STEP_BOHR
         rows.append((gradient(positions + shift) - gradient(positions - shift)) / (2 * STEP_BOHR))
     hessian = np.array(rows)
     return (hessian + hessian.T) / 2
 
 
 def _field(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int, basis: str, functional: str) -> Any:
-    from pyscf import dft, gto, scf
+    from pyscf import dft, gto
 
     molecule = gto.M(
         atom=[(int(z), place) for z, place in zip(numbers, positions_bohr, strict=True)],
@@ -156,20 +156,20 @@ def _field(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int, basis: 
         basis=basis.lower(),
         verbose=0,
     )
-    if functional == "HF":
-        return scf.RHF(molecule).density_fit()
     field = dft.RKS(molecule, xc=functional.lower()).density_fit()
-    field.grids.level = 2 if len(numbers) < 10 else 1
-    field.conv_tol = 1e-8
+    field.grids.level = 2 if len(numbers) < 10 else 1 if len(numbers) < 40 else 0
+    field.conv_tol = 1e-8 if len(numbers) < 10 else 1e-6
     return field
 
 
-def _b3lyp_minimum(numbers: np.ndarray, start_bohr: np.ndarray, charge: int) -> tuple[np.ndarray, np.ndarray]:
+def _b3lyp_minimum(
+    numbers: np.ndarray, start_bohr: np.ndarray, charge: int, basis: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Of a tetrahedron or an octahedron: GFN2-xTB has the shape, and only its size is relaxed."""
     from scipy.optimize import minimize_scalar
 
     centre = start_bohr[np.argmin(np.bincount(numbers)[numbers])]
-    field = _field(numbers, start_bohr, charge, "def2-tzvpd", "b3lyp")
+    field = _field(numbers, start_bohr, charge, basis, "b3lyp")
 
     def energy(size: float) -> float:
         field.mol.set_geom_(centre + size * (start_bohr - centre), unit="Bohr")

@@ -194,8 +194,8 @@ def _embedded(smiles: str, types: str) -> np.ndarray:
 def _edges(smiles: str) -> tuple[tuple[int, int], ...]:
     from rdkit import Chem
 
-    bonds = Chem.MolFromSmiles(smiles).GetBonds()
-    return tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in bonds)
+    molecule = Chem.MolFromSmiles(smiles)
+    return tuple((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
 
 
 def _sulfonyl(

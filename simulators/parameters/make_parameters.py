@@ -4,8 +4,8 @@
     python -m saltloop.simulators.parameters.make_parameters            # all of them
     python -m saltloop.simulators.parameters.make_parameters BOB- EC    # these
 
-Solvents and imidazolides: ``parametrise`` (OpenFF Sage, NAGL charges), as for a user's own molecules. Most ions:
-Canongia Lopes and Padua, typed in in ``ions.py``. The rest: our own, ``anions.py``. What cannot be made is named.
+Solvents: ``parametrise`` (OpenFF Sage, NAGL charges), as for a user's own molecules. Most ions: Canongia Lopes and
+Padua, typed in in ``ions.py``. The rest, TEOS among them: our own, ``own.py``. What cannot be made is named.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.parameters.anions import OWN_SPECIES, own_parameters
 from saltloop.simulators.parameters.ions import IONS
+from saltloop.simulators.parameters.own import OWN_SPECIES, own_parameters
 from saltloop.simulators.parametrise import parametrise, relaxed
 from saltloop.simulators.species_parameters import SpeciesParameters, as_text
 
 HERE = Path(__file__).parent
-SAGE_ANIONS = {"TDI-": "LiTDI", "PDI-": "LiPDI"}
 
 
 def main(names: Sequence[str]) -> int:
@@ -37,7 +36,7 @@ def main(names: Sequence[str]) -> int:
             write(made[name]())
         except Exception as error:
             missing.append(name)
-            print(f"{name}: left out, {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            print(f"{name}: left out, {type(error).__name__}: {' '.join(str(error).split())[:200]}")
     print(f"Left out: {', '.join(missing) or 'none'}")
     return 1 if missing else 0
 
@@ -49,14 +48,8 @@ def recipes() -> dict[str, Callable[[], SpeciesParameters]]:
     return {
         **{one.name: partial(parametrise, one.name, one.smiles, (one.inchikey,)) for one in book.solvents},
         **{ion.name: partial(relaxed, ion) for ion in IONS},
-        **{name: partial(_sage_anion, name, salt) for name, salt in SAGE_ANIONS.items()},
         **own,
     }
-
-
-def _sage_anion(name: str, salt: str) -> SpeciesParameters:
-    species = SpeciesBook.builtin().salt(salt)
-    return parametrise(name, species.anion_smiles, (species.inchikey,), kind="anion")
 
 
 def file_name(parameters: SpeciesParameters) -> str:

@@ -27,9 +27,8 @@ def hessian_of(parameters: SpeciesParameters, positions: np.ndarray) -> np.ndarr
 
     rows = []
     for one in range(positions.size):
-        shift = np.zeros(positions.size)
-        shift[one] = STEP_NM
-        shift = shift.reshape(-1, 3)
+        shift = np.zeros(positions.shape)
+        shift.flat[one] = STEP_NM
         rows.append((forces(positions - shift) - forces(positions + shift)) / (2 * STEP_NM))
     hessian = np.array(rows)
     return (hessian + hessian.T) / 2

@@ -1,4 +1,4 @@
-"""Species with an element that the general force field lacks: parameters of our own, from quantum chemistry.
+"""Species that the general force field lacks an element of, or distorts: parameters of our own, from quantum chemistry.
 
 Charges are fitted to the electrostatic potential, bond lengths, angles and their force constants to geometry and
 Hessian (``quantum/``, made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, the other
@@ -29,17 +29,17 @@ class OwnSpecies:
     Args:
         name: also the reference's.
         inchikeys: by which a species finds the file.
-        foreign: the element that Sage lacks.
+        foreign: the element that Sage lacks; None where it lacks none, and only fits badly.
         lennard_jones: sigma (angstrom), epsilon (kJ/mol) and source, of the foreign element and of others that are not
             to have Sage's.
-        is_rigid: fit every bond and angle, and not only those of the foreign element.
+        is_rigid: fit every bond, angle and flat torsion of a ring, and not only the bonds and angles of ``foreign``.
         analog: the SMILES with carbon in the foreign atom's place, atoms in the same order; None where Sage has nothing
             to add.
     """
 
     name: str
     inchikeys: tuple[str, ...]
-    foreign: str
+    foreign: str | None
     lennard_jones: dict[str, tuple[float, float, str]]
     analog: str | None = None
     is_rigid: bool = False
@@ -80,6 +80,8 @@ OWN_SPECIES = (
         {"B": CLP_BORON},
         "FC(F)(F)C1(C(F)(F)F)OC2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F",
     ),
+    OwnSpecies("TDI-", ("CVVIFWCYVZRQIY-UHFFFAOYSA-N",), None, {}, "N#Cc1nc([n-]c1C#N)C(F)(F)F", is_rigid=True),
+    OwnSpecies("PDI-", ("MZIWZISHQWKQFM-UHFFFAOYSA-N",), None, {}, "N#Cc1nc([n-]c1C#N)C(F)(F)C(F)(F)F", is_rigid=True),
     OwnSpecies(
         "TEOS",
         ("BOTDANWDWHJENH-UHFFFAOYSA-N",),
@@ -128,64 +130,38 @@ def equivalent_atoms(smiles: str) -> tuple[int, ...]:
 def _rings(smiles: str) -> list[set[int]]:
     from rdkit import Chem
 
-    return [set(ring) for ring in Chem.MolFromSmiles(smiles).GetRingInfo().AtomRings()]
+    molecule = Chem.MolFromSmiles(smiles)
+    return [set(ring) for ring in molecule.GetRingInfo().AtomRings()]
 
 
 def _analog(own: OwnSpecies, found: QuantumReference) -> SpeciesParameters:
+    """Sage's parameters of the carbon analogue, made those of the species itself where they must be."""
     sage = parametrise(own.name, str(own.analog), own.inchikeys, kind=own.kind)
     elements = ["C" if element == own.foreign else element for element in found.elements]
     if [atom.element for atom in sage.atoms] != elements:
         raise ValueError(f"{own.analog} does not list its atoms as {found.smiles} does")
-    return _described(own, found, sage, f"{FORCE_FIELD.removesuffix('.offxml')}, and our own for {own.foreign}")
+    what = "bonds, angles, flat rings" if own.is_rigid else f"bonds and angles of {own.foreign}"
+    return sage.model_copy(
+        update={
+            "smiles": found.smiles,
+            "formal_charge": found.charge,
+            "atoms": _atoms(own, found, [(atom.sigma, atom.epsilon) for atom in sage.atoms]),
+            "coordinates": found.positions_nm,
+            "provenance": {
+                "force_field": f"{FORCE_FIELD.removesuffix('.offxml')}, {what} our own",
+                "bonded_terms": f"{what}: fitted to geometry and Hessian, {found.geometry_method}; "
+                f"others: Sage for {own.analog}",
+                "lennard_jones": f"{_sources(own)}; others: Sage" if own.lennard_jones else "Sage",
+                "source": f"saltloop (benchmarks/forcefield_quantum.py); {SOURCE}",
+                **_of_quantum_chemistry(found),
+            },
+        }
+    )
 
 
 def _star(own: OwnSpecies, found: QuantumReference) -> SpeciesParameters:
     """One central atom and its ligands: bonds of which only the partners matter, all else to be fitted."""
     centre = found.elements.index(own.foreign)
-    ligands = [i for i in range(len(found.elements)) if i != centre]
-    atoms = tuple(Atom(element=one, mass=1.0, charge=0.0, sigma=0.1, epsilon=0.0) for one in found.elements)
-    bare = SpeciesParameters.model_construct(
-        schema_version=SCHEMA_VERSION,
-        name=own.name,
-        kind=own.kind,
-        inchikeys=own.inchikeys,
-        scale14_lj=0.5,
-        scale14_coulomb=0.5,
-        atoms=atoms,
-        bonds=tuple((centre, i, 0.1, 0.0) for i in ligands),
-        angles=(),
-        torsions=(),
-    )
-    return _described(own, found, bare, "our own (OPLS-AA type)")
-
-
-def _described(
-    own: OwnSpecies, found: QuantumReference, start: SpeciesParameters, force_field: str
-) -> SpeciesParameters:
-    """The atoms with the reference's charges and our Lennard-Jones parameters, and where all of it comes from."""
-    from rdkit.Chem import GetPeriodicTable
-
-    charges = found.charges_e or ()
-    atoms = []
-    for atom, element, charge in zip(start.atoms, found.elements, charges, strict=True):
-        changes: dict[str, Any] = {"element": element, "charge": charge}
-        changes["mass"] = round(GetPeriodicTable().GetAtomicWeight(element), 5)
-        if element in own.lennard_jones:
-            sigma, epsilon, _ = own.lennard_jones[element]
-            changes |= {"sigma": sigma / 10, "epsilon": epsilon}
-        atoms.append(atom.model_copy(update=changes))
-    what = "bonds and angles" if own.is_rigid or own.analog is None else f"bonds and angles of {own.foreign}"
-    sources = "; ".join(f"{element}: {source}" for element, (*_, source) in own.lennard_jones.items())
-    provenance = {
-        "force_field": force_field,
-        "ours": True,
-        "charges": f"{found.charges_method} (relative RMS {found.charges_relative_rms:.3f}), unscaled",
-        "bonded_terms": f"{what}: fitted to geometry and Hessian, {found.geometry_method}"
-        + (f"; others: Sage for {own.analog}" if own.analog else ""),
-        "lennard_jones": sources + ("; others: Sage" if own.analog else ""),
-        "versions": found.versions,
-        "source": "saltloop (benchmarks/forcefield_quantum.py)" + (f"; {SOURCE}" if own.analog else ""),
-    }
     return SpeciesParameters(
         schema_version=SCHEMA_VERSION,
         name=own.name,
@@ -193,12 +169,40 @@ def _described(
         smiles=found.smiles,
         inchikeys=own.inchikeys,
         formal_charge=found.charge,
-        scale14_lj=start.scale14_lj,
-        scale14_coulomb=start.scale14_coulomb,
-        atoms=tuple(atoms),
-        bonds=start.bonds,
-        angles=start.angles,
-        torsions=start.torsions,
-        coordinates=tuple(tuple(float(x) for x in row) for row in found.positions_nm),
-        provenance=provenance,
+        scale14_lj=0.5,
+        scale14_coulomb=0.5,
+        atoms=_atoms(own, found, [(0.0, 0.0)] * len(found.elements)),
+        bonds=tuple((centre, i, 0.1, 0.0) for i in range(len(found.elements)) if i != centre),
+        angles=(),
+        torsions=(),
+        coordinates=found.positions_nm,
+        provenance={
+            "force_field": "our own (OPLS-AA type)",
+            "bonded_terms": f"fitted to geometry and Hessian, {found.geometry_method}",
+            "lennard_jones": _sources(own),
+            "source": "saltloop (benchmarks/forcefield_quantum.py)",
+            **_of_quantum_chemistry(found),
+        },
     )
+
+
+def _atoms(own: OwnSpecies, found: QuantumReference, lennard_jones: list[tuple[float, float]]) -> tuple[Atom, ...]:
+    """Atoms with the reference's charges; sigma (nm) and epsilon as given, or as ``own`` has them."""
+    from rdkit.Chem import GetPeriodicTable
+
+    atoms = []
+    for element, charge, (sigma, epsilon) in zip(found.elements, found.charges_e or (), lennard_jones, strict=True):
+        if element in own.lennard_jones:
+            sigma, epsilon = own.lennard_jones[element][0] / 10, own.lennard_jones[element][1]
+        mass = round(GetPeriodicTable().GetAtomicWeight(element), 5)
+        atoms.append(Atom(element=element, mass=mass, charge=charge, sigma=sigma, epsilon=epsilon))
+    return tuple(atoms)
+
+
+def _sources(own: OwnSpecies) -> str:
+    return "; ".join(f"{element}: {source}" for element, (*_, source) in own.lennard_jones.items())
+
+
+def _of_quantum_chemistry(found: QuantumReference) -> dict[str, Any]:
+    rms = f"relative RMS {found.charges_relative_rms:.3f}"
+    return {"ours": True, "charges": f"{found.charges_method} ({rms}), unscaled", "versions": found.versions}
