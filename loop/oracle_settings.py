@@ -20,7 +20,7 @@ class OracleCost(Settings):
 
 
 class OracleSettings(BaseModel):
-    """What answers: ``openmm``, ``mlff``, ``python`` (a user's own ``factory``), or ``lab`` (results arrive by ``tell``)."""
+    """What answers: ``openmm``, ``mlff``, ``python`` (a user's ``factory``), ``lab`` (results arrive by ``tell``)."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
