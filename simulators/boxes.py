@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 AVOGADRO_PER_MOL = 6.02214076e23
 FALLBACK_DENSITY_G_CM3 = 1.1
+BYTES_PER_ATOM = 80
+"""Of a line in packmol's output."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,10 @@ def pack(contents: BoxContents, edge_nm: float, settings: BoxSettings, folder: P
             is_retryable=True,
         ) from None
     (folder / "packmol.log").write_text(done.stdout + done.stderr)
-    if "Success!" not in done.stdout or not (folder / "packed.xyz").exists():
+    rows = (folder / "packed.xyz").read_text().splitlines()[2:] if (folder / "packed.xyz").exists() else []
+    if len(rows) < contents.n_atoms and _is_full(folder, done.stderr, contents.n_atoms):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    if "Success!" not in done.stdout or not rows:
         last = next((line.strip() for line in reversed(done.stdout.splitlines()) if line.strip(" -#")), "no output")
         raise SimulationFailureError(
             "packing",
@@ -206,11 +213,15 @@ def pack(contents: BoxContents, edge_nm: float, settings: BoxSettings, folder: P
             f"packing/packmol.log; lower box.packing_density_factor (now {settings.packing_density_factor:g})",
             is_retryable=True,
         )
-    rows = (folder / "packed.xyz").read_text().splitlines()[2 : 2 + contents.n_atoms]
-    positions = np.array([[float(x) for x in row.split()[1:4]] for row in rows]) / 10
+    positions = np.array([[float(x) for x in row.split()[1:4]] for row in rows[: contents.n_atoms]]) / 10
     if positions.shape != (contents.n_atoms, 3) or not math.isfinite(float(positions.sum())):
         raise SimulationFailureError("packing", "packmol wrote an incomplete packed.xyz", is_retryable=True)
     return positions
+
+
+def _is_full(folder: Path, complaint: str, n_atoms: int) -> bool:
+    """Whether packmol failed because the disk is full."""
+    return "No space left" in complaint or shutil.disk_usage(folder).free < BYTES_PER_ATOM * n_atoms
 
 
 def _write_xyz(path: Path, species: SpeciesParameters) -> None:

@@ -113,3 +113,13 @@ def test_density_is_estimated_or_said_to_be_a_guess():
     value, is_known = boxes.estimated_density_g_cm3(ELECTROLYTE)
     assert is_known
     assert value == pytest.approx(1.19, abs=0.06)
+
+
+def test_a_disk_that_is_full_while_packing_is_no_bad_packing(tmp_path, monkeypatch):
+    class Full:
+        stdout, stderr = "", "At line 12 of file output.f90: No space left on device"
+
+    monkeypatch.setattr(boxes.subprocess, "run", lambda *_args, **_more: Full)
+    contents = boxes.contents_of(Formulation.parse("AN"), BoxSettings(target_atoms=100), SpeciesBook.builtin())
+    with pytest.raises(OSError, match="No space left"):
+        boxes.pack(contents, 1.5, BoxSettings(), tmp_path, 1)

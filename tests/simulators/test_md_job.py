@@ -6,7 +6,7 @@ import shutil
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators import engine
+from saltloop.simulators import engine, store
 from saltloop.simulators import replicas as replicas_module
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.openmm_oracle import OpenMMOracle
@@ -124,3 +124,24 @@ def test_a_hotter_temperature_that_fails_is_left_out_and_said(tmp_path, monkeypa
     assert outcome.failure.kind == "too_slow"
     assert "two are needed" in outcome.failure.reason
     assert any("327.96 K is left out: it boiled" in warning for warning in outcome.provenance["warnings"])
+
+
+def test_a_disk_that_fills_up_in_the_second_replica_loses_nothing(tmp_path, monkeypatch):
+    write, written = store.write_checkpoint, []
+
+    def full(folder, checkpoint, state):
+        written.append((folder.name, checkpoint.stage))
+        if written[-2:] == [("md-2", "produce")] * 2:
+            raise OSError(28, "No space left on device")
+        write(folder, checkpoint, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_checkpoint", full)
+        with pytest.raises(OSError, match="No space"):
+            run(tmp_path, replicas=2)
+    outcome = run(tmp_path, replicas=2)
+    assert outcome.failure is None
+    assert outcome.provenance["n_sessions"] == 2
+    assert not list(tmp_path.glob("*.failed-*"))
+    for name in ("md", "md-2"):
+        assert json.loads((tmp_path / name / "checkpoint.json").read_text())["n_pieces"]["produce"] == 4
