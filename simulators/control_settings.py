@@ -28,7 +28,8 @@ class StopWhen(Settings):
     max_ps: float = Field(gt=0)
     """Most production of each replica."""
     max_wall_s: float | None = Field(None, gt=0)
-    """Wall time of all replicas and sessions. Production is planned to end within it, but not below ``min_ps``."""
+    """Wall time of all replicas and sessions at one temperature. Production is planned to end within it, but not below
+    ``min_ps``."""
 
     @model_validator(mode="after")
     def _least_is_below_most(self) -> StopWhen:

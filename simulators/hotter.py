@@ -82,12 +82,13 @@ def extrapolated(target: Sampled, hotter: Sequence[Sampled], settings: SlowLiqui
             warnings.append(f"{one.quantity}: {'; '.join(found.notes)}")
             continue
         words = ", ".join(f"{sampled.trajectories[0].temperature_K:g}" for sampled in hotter)
+        how = next(same.method for same in hotter[-1].results.measurements if same.quantity == one.quantity)
         measurements.append(
             one.model_copy(
                 update={
                     "value": found.value,
                     "standard_uncertainty": found.standard_error,
-                    "method": f"extrapolated from {words} K by {found.law}; {hotter[0].results.measurements[0].method}",
+                    "method": f"extrapolated from {words} K by {found.law}; {how}",
                 }
             )
         )

@@ -44,6 +44,7 @@ class MDJob:
         self._ran: list[Replicas] = []
         """At each temperature, the liquid's own first."""
         self._notes: list[str] = []
+        self._artifacts: tuple[str, ...] = ()
 
     def run(self) -> OracleOutcome:
         """Measurements, or the failure that ended it."""
@@ -54,6 +55,7 @@ class MDJob:
             return OracleOutcome(
                 failure=Failure(reason=failure.reason, kind=failure.kind, is_retryable=failure.is_retryable),
                 provenance=self._provenance(),
+                artifacts=self._artifacts,
             )
 
     def _outcome(self, platform: ChosenPlatform) -> OracleOutcome:
@@ -63,15 +65,14 @@ class MDJob:
         hotter_K = temperatures_K(self._formulation.temperature_K, slow) if slow and slow.hotter else ()
         n_parts = 1 + len(hotter_K)
         target = self._sampled(self._contents, platform, MD_FOLDER, part(self._progress, 0, 0.98 / n_parts))
+        title = f"{self._contents.formulation}\n{self._protocol.name} protocol"
+        self._artifacts = plot(target.results, self._job_dir, title)
         found: HotterResults | None = None
         if slow and target.slow:
             if not hotter_K:
                 why = "no hotter temperature is allowed" if not slow.hotter else "no hotter temperature is below 500 K"
                 raise too_slow(target, f"{why} ('slow' in the protocol)")
             found = extrapolated(target, self._hotter(hotter_K, platform, target), slow)
-        self._progress(0.99, "analysing")
-        title = f"{self._contents.formulation}\n{self._protocol.name} protocol"
-        artifacts = plot(target.results, self._job_dir, title)
         provenance = self._provenance()
         warnings = found.warnings if found else target.results.warnings
         provenance["warnings"] = [*provenance["warnings"], *warnings]
@@ -81,7 +82,7 @@ class MDJob:
             provenance["extrapolated"] = found.details
         self._progress(1.0, "done")
         measurements = found.measurements if found else target.results.measurements
-        return OracleOutcome(measurements=measurements, provenance=provenance, artifacts=artifacts)
+        return OracleOutcome(measurements=measurements, provenance=provenance, artifacts=self._artifacts)
 
     def _hotter(self, hotter_K: tuple[float, ...], platform: ChosenPlatform, target: Sampled) -> list[Sampled]:
         """The liquid at the hotter temperatures; one that fails there is left out and said."""

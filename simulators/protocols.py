@@ -11,7 +11,7 @@ from saltloop.chemistry.errors import SaltloopError
 
 from .analysis_settings import Analysis
 from .control_settings import Retry, SlowLiquid, StopWhen
-from .stage_settings import Anneal, Converge, Minimise, Npt, Nvt, Settings
+from .stage_settings import Anneal, BoxSettings, Converge, Minimise, Npt, Nvt, Settings
 
 
 class ProtocolError(SaltloopError, ValueError):
@@ -56,19 +56,6 @@ class ForceFieldSettings(Settings):
             constrain_hydrogens=False,
             hydrogen_mass_u=None,
         )
-
-
-class BoxSettings(Settings):
-    """Size of the box and how it is packed."""
-
-    target_atoms: int = Field(900, ge=50, le=200_000)
-    min_ion_pairs: int = Field(4, ge=1)
-    """More atoms than the target are taken where a dilute solution needs them for this many ion pairs."""
-    max_atoms: int = Field(20_000, ge=100)
-    packing_density_factor: float = Field(0.92, gt=0.3, le=1.0)
-    """Density at packing relative to the estimate for the liquid."""
-    packing_tolerance_nm: float = Field(0.18, gt=0.05, lt=0.4)
-    packing_timeout_s: float = Field(120, gt=0)
 
 
 class Protocol(Settings):

@@ -1,4 +1,4 @@
-"""Settings of the stages of a simulation: lengths, steps, temperatures, and when a stage has been long enough."""
+"""Settings of the box and the stages of a simulation: lengths, steps, temperatures, and when a stage has been long enough."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ class Settings(BaseModel):
     """Frozen, and without unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BoxSettings(Settings):
+    """Size of the box and how it is packed."""
+
+    target_atoms: int = Field(900, ge=50, le=200_000)
+    min_ion_pairs: int = Field(4, ge=1)
+    """More atoms than the target are taken where a dilute solution needs them for this many ion pairs."""
+    max_atoms: int = Field(20_000, ge=100)
+    packing_density_factor: float = Field(0.92, gt=0.3, le=1.0)
+    """Density at packing relative to the estimate for the liquid."""
+    packing_tolerance_nm: float = Field(0.18, gt=0.05, lt=0.4)
+    packing_timeout_s: float = Field(120, gt=0)
 
 
 class Minimise(Settings):
