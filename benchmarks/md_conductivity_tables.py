@@ -13,7 +13,7 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.discrepancy import Discrepancy
 
 Row = Mapping[str, str]
-REPORTED = "conductivity"
+REPORTED = "conductivity_combined"
 TARGETS = {"raw": 0.30, "calibrated": 0.15, "rank": 0.85}
 
 

@@ -11,6 +11,8 @@ from saltloop.simulators.oracle import OracleOutcome
 from saltloop.simulators.protocols import ForceFieldSettings
 
 FOLDER = Path(__file__).parent / "results"
+SKIPPED = ("conductivity",)
+"""Twice there, once under the name of its estimator; of coordination numbers the total is kept."""
 SCALES = tuple(name for name in ForceFieldSettings.model_fields if name.endswith("_scale"))
 
 
@@ -29,9 +31,14 @@ def row_of(liquid: str, outcome: OracleOutcome) -> dict[str, str]:
         "parameters": provenance["force_field"]["parameters_sha256"][:12],
     }
     for measurement in outcome.measurements:
+        if measurement.quantity in SKIPPED or measurement.quantity.startswith("coordination_number_"):
+            continue
         name = f"{measurement.quantity} ({measurement.unit})"
         row[name] = f"{measurement.value:.5g}"
         row[f"{name} error"] = f"{measurement.standard_uncertainty:.2g}"
+    if in_box := provenance["results"].get("conductivity_nernst_einstein_in_box"):
+        name = "conductivity_nernst_einstein_in_box (mS/cm)"
+        row[name], row[f"{name} error"] = f"{in_box[0]:.5g}", f"{in_box[1]:.2g}"
     return row
 
 
