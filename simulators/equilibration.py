@@ -35,7 +35,7 @@ class Equilibrated:
 def statistical_inefficiency(series: NDArray[np.floating]) -> float:
     """How many successive samples count as one: 1 + 2 sum_t (1 - t/n) C(t), up to the first C(t) <= 0.
 
-    C is the normalised autocorrelation. Chodera et al., J. Chem. Theory Comput. 3 (2007) 26, eqs. 2 and 4.
+    C is the normalised autocorrelation. Chodera et al., J. Chem. Theory Comput. 3 (2007) 26.
     """
     n = len(series)
     centred = np.asarray(series, dtype=float) - np.mean(series)

@@ -1,4 +1,4 @@
-"""Settings of the box and the stages of a simulation: lengths, steps, temperatures, and when a stage has been long enough."""
+"""Settings of the box and of the stages: lengths, steps, temperatures, and when a stage has been long enough."""
 
 from __future__ import annotations
 
