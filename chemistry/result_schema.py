@@ -59,7 +59,7 @@ def _components(value: Any) -> Any:
 class Component(BaseModel):
     """One salt or solvent and how much of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: Annotated[Name, Field(min_length=1)]
     """Name or alias of a salt or solvent."""
@@ -99,7 +99,7 @@ class LabResult(BaseModel):
     ``cell_constant_per_cm`` over ``resistance_ohm``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     source: Annotated[Name, Field(min_length=1)] = "experiment"
     """Who measured: ``experiment``, or a simulation's name. Values of other sources are calibrated to experiment."""

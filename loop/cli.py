@@ -17,8 +17,12 @@ COMMANDS = {
     "log": ("inspect", "Every decision of a campaign, and why."),
     "show": ("inspect", "One candidate's story."),
     "plot": ("plot", "Best so far, predicted against measured, the tail filling up."),
-    "ask": ("lab", "Propose candidates for a lab and print a worklist (CSV)."),
-    "tell": ("lab", "Take measured results (CSV) into a campaign."),
+    "ask": ("lab", "Propose candidates for a lab: worklist (CSV, JSON, XLSX) and a sheet to print."),
+    "tell": ("lab", "Take measured results (CSV, JSON) into a campaign."),
+    "inbox": ("results", "Take in the files that robots left in the campaign's inbox."),
+    "release": ("results", "Release results from quarantine: you vouch for them."),
+    "reject-result": ("results", "Rule quarantined results out."),
+    "retract": ("results", "Retract results that turned out to be wrong."),
     "approve": ("steer", "Approve candidates of a campaign with 'approval: manual'."),
     "reject": ("steer", "Reject candidates, with a reason."),
     "repropose": ("steer", "Reject a candidate; propose the best with a factor fixed instead."),
@@ -48,7 +52,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"saltloop.loop.commands.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from enum import Enum
@@ -9,6 +10,7 @@ from enum import Enum
 from saltloop.loop.campaign import Campaign, versions
 from saltloop.loop.decisions import fit_surrogate, needs_fit, propose_batch
 from saltloop.loop.jobs import JobProgress, JobRunner
+from saltloop.loop.receiving import Receiver
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering_queue import take_requests
@@ -29,6 +31,9 @@ class Step(Enum):
     WAIT = "wait for people"
     HOLD = "wait until a person resumes the campaign"
 
+
+#: How long to wait before looking again for results that are on their way.
+LOOK_AGAIN_S = 0.5
 
 #: Steps at which the controller has nothing more to do.
 AT_REST = frozenset({Step.STOP, Step.WAIT, Step.HOLD})
@@ -65,11 +70,13 @@ class Controller:
         self._strategy = strategy
         self._screen = screen
         self._jobs = JobRunner(campaign, executor, screen.say)
+        self._receiver = Receiver(campaign, strategy, screen.say)
 
-    def run(self) -> Step:
-        """Go on until there is nothing to do, and take in what people ask for on the way.
+    def run(self, *, watch: bool = False) -> Step:
+        """Go on until there is nothing to do, and take in what people ask for and what labs report on the way.
 
-        Returns STOP, WAIT or HOLD. Ctrl-C records ``paused`` and is raised again.
+        Returns STOP, WAIT or HOLD; with ``watch`` it waits for people and labs instead, and returns STOP only. Ctrl-C
+        records ``paused`` and is raised again.
         """
         actions: dict[Step, Callable[[], None]] = {
             Step.FIT: self._fit,
@@ -85,9 +92,12 @@ class Controller:
             while True:
                 self._take_requests()
                 step = next_step(self._campaign, has_model=self._strategy.has_model(self._campaign))
-                if step in AT_REST:
+                if step not in AT_REST:
+                    actions[step]()
+                elif step is not Step.STOP and (watch or self._receiver.inbox.unsettled()):
+                    time.sleep(LOOK_AGAIN_S)
+                else:
                     return step
-                actions[step]()
         except KeyboardInterrupt:
             self._campaign.append("paused", {"reason": "interrupted (Ctrl-C)", "needs_person": False})
             raise
@@ -140,6 +150,7 @@ class Controller:
 
     def _take_requests(self) -> None:
         take_requests(self._campaign, self._trained_strategy, self._screen.say)
+        self._receiver.receive()
 
     def _trained_strategy(self) -> Strategy:
         if needs_fit(self._campaign, self._strategy):

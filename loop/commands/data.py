@@ -137,6 +137,14 @@ def audit(
     click.echo("\n".join([hint, *written]).rstrip())
 
 
+@data.command("result-schema")
+def result_schema() -> None:
+    """The JSON Schema of a lab's result (docs/lab.md describes it)."""
+    from saltloop.chemistry.result_schema import LabResult
+
+    print_json(LabResult.model_json_schema())
+
+
 @data.command()
 @click.argument("name", required=False)
 @json_option

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from pathlib import Path
 
 import click
-from saltloop.loop.campaign import Campaign, campaign_folder
+from saltloop.loop.campaign import STATE_NAME, Campaign, campaign_folder
 from saltloop.loop.commands.options import (
     by_option,
     campaign_argument,
@@ -17,99 +16,216 @@ from saltloop.loop.commands.options import (
     quiet_option,
     steal_option,
 )
-from saltloop.loop.errors import LockedError
+from saltloop.loop.errors import CampaignError, LockedError
+from saltloop.loop.lab_settings import Batch, LabSettings
 from saltloop.loop.settings import load_campaign_file
 
-WORKLIST_COLUMNS = (
-    "candidate_id", "formulation", "predicted_mS_cm", "predicted_std_mS_cm",
-    "status", "quantity", "value", "unit", "standard_uncertainty", "source", "external_id", "note",
-)  # fmt: skip
+FORMATS = ("csv", "json", "xlsx")
 
 
 @click.command()
 @campaign_argument
 @click.option("-n", "n", type=click.IntRange(1, 64), default=4, show_default=True, help="How many candidates.")
+@click.option("--open", "only_open", is_flag=True, help="Propose nothing new: the lab's candidates that are open.")
+@click.option("--batch", metavar="'10 g'", help="How much of each is made: a mass (g) or a volume (mL).")
+@click.option("--replicates", type=click.IntRange(1, 20), help="Vials of each formulation.")
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), help="Of the worklist.  [default: csv, or by -o's ending]"
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the worklist to this file."
+)
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page to print (HTML, A4).")
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=600, show_default=True, metavar="SECONDS",
+    help="How long to wait for a process that writes the campaign now.",
+)  # fmt: skip
+@by_option
 @quiet_option
 @steal_option
-def ask(campaign: Path, n: int, quiet: bool, steal_lock: bool) -> None:
-    """Propose N formulations for a lab. The worklist goes to stdout (CSV); fill its empty columns and 'tell' it.
+def ask(
+    campaign: Path,
+    n: int,
+    only_open: bool,
+    batch: str | None,
+    replicates: int | None,
+    kind: str | None,
+    output: Path | None,
+    sheet: Path | None,
+    wait_s: float,
+    person: str,
+    quiet: bool,
+    steal_lock: bool,
+) -> None:
+    """Propose N formulations for a lab. The worklist goes to stdout; fill its empty columns and 'tell' it.
 
-    CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign.
+    CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign. While 'saltloop run' works
+    on it, that process proposes them at its next step, and this one waits for it.
     """
-    from saltloop.loop.decisions import fit_surrogate, propose_batch
+    from saltloop.loop.worklist import make_worklist
+
+    kind = kind or (output.suffix.lstrip(".").casefold() if output else "csv")
+    if kind not in FORMATS:
+        raise click.UsageError(f"--output ends in {output.suffix if output else ''!r}; name the --format.")
+    if kind == "xlsx" and output is None:
+        raise click.UsageError("An XLSX workbook is no text: give its file with -o.")
+    lab = _lab_settings(campaign, batch, replicates)
+    if not only_open:
+        ids = _propose(campaign, n, person, quiet=quiet, steal_lock=steal_lock, wait_s=wait_s)
+    opened = Campaign.read(campaign_folder(campaign))
+    if only_open:
+        ids = [one.candidate_id for one in opened.record.open_candidates() if one.assigned_to == "lab"]
+    if not ids:
+        raise CampaignError("No candidate of the lab is open. 'saltloop ask' without --open proposes some.")
+    worklist = make_worklist(opened, [opened.record.candidates[one] for one in ids], lab)
+    _write(worklist, kind, output, sheet)
+
+
+def _lab_settings(campaign: Path, batch: str | None, replicates: int | None) -> LabSettings:
+    """As the campaign file says now, or as recorded where only the folder is named; options come before both."""
+    lab = Campaign.read(campaign).settings.lab if campaign.is_dir() else load_campaign_file(campaign).lab
+    if batch is not None:
+        found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(g|mL|ml)\s*", batch)
+        if found is None or float(found[1]) <= 0:
+            raise click.UsageError(f"--batch {batch!r} is neither a mass such as '10 g' nor a volume such as '8 mL'.")
+        amount = {"mass_g" if found[2] == "g" else "volume_mL": float(found[1])}
+        lab = lab.model_copy(update={"batch": Batch(**amount)})
+    return lab if replicates is None else lab.model_copy(update={"replicates": replicates})
+
+
+def _propose(campaign: Path, n: int, person: str, *, quiet: bool, steal_lock: bool, wait_s: float) -> list[str]:
+    """Ids of new candidates for the lab, chosen here or by the process that writes the campaign."""
+    from saltloop.loop.decisions import fit_surrogate, needs_fit, propose_batch
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
     from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet)
-    is_started = campaign.is_dir()
-    settings = Campaign.read(campaign).settings if is_started else load_campaign_file(campaign)
-    check_before_start(settings)
-    start = Campaign.open if is_started else Campaign.start_or_resume
-    with start(campaign, actor="ask", steal_lock=steal_lock) as opened:
-        for message in opened.messages:
-            screen.warn(message)
-        strategy = SurrogateStrategy(opened)
-        if not strategy.has_model(opened):
-            fit_surrogate(opened, strategy, screen=screen, actor="ask")
-        candidates = propose_batch(opened, strategy, n=n, assigned_to="lab", screen=screen, actor="ask")
-    writer = csv.DictWriter(sys.stdout, WORKLIST_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for candidate in candidates:
-        predicted = candidate.why["predicted"]
-        writer.writerow(
-            {
-                "candidate_id": candidate.candidate_id,
-                "formulation": candidate.text,
-                "predicted_mS_cm": f"{predicted['mean']:.3f}",
-                "predicted_std_mS_cm": f"{predicted['standard_deviation']:.3f}",
-                "quantity": "conductivity",
-                "unit": "mS/cm",
-                "source": "experiment",
-            }
-        )
+    folder = campaign_folder(campaign)
+    is_started = (folder / STATE_NAME).exists()
+    check_before_start(Campaign.read(folder).settings if is_started else load_campaign_file(campaign))
+    start = Campaign.open if campaign.is_dir() else Campaign.start_or_resume
+    try:
+        with start(campaign, actor=person, steal_lock=steal_lock) as opened:
+            for message in opened.messages:
+                screen.warn(message)
+            strategy = SurrogateStrategy(opened)
+            if needs_fit(opened, strategy):
+                fit_surrogate(opened, strategy, screen=screen, actor=person)
+            candidates = propose_batch(opened, strategy, n=n, assigned_to="lab", screen=screen, actor=person)
+    except LockedError as error:
+        if not is_started:
+            raise
+        screen.say(f"{error} It is asked to propose them; waiting for it (Ctrl-C leaves the request there).")
+        return _ask_the_writer(folder, n, person, wait_s)
+    return [candidate.candidate_id for candidate in candidates]
+
+
+def _ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[str]:
+    import time
+
+    from saltloop.loop.steering import Ask, check
+    from saltloop.loop.steering_queue import leave
+
+    asked = Ask(person=person, n=n)
+    check(Campaign.read(folder), asked)
+    leave(folder, asked)
+    until = time.monotonic() + wait_s
+    while True:
+        for event in reversed(Campaign.read(folder).events):
+            if event.data.get("request_id") != asked.request_id:
+                continue
+            if event.type == "request_refused":
+                raise CampaignError(f"The process that writes the campaign refused: {event.data['reason']}")
+            return [entry["candidate_id"] for entry in event.data["candidates"]]
+        if time.monotonic() > until:
+            raise LockedError(
+                f"The process that writes the campaign has proposed nothing within {wait_s:g} s. The request stays in "
+                f"{folder / 'requests'}; once it is taken in, 'saltloop ask --open' prints the worklist."
+            )
+        time.sleep(0.5)
+
+
+def _write(worklist, kind: str, output: Path | None, sheet: Path | None) -> None:  # type: ignore[no-untyped-def]
+    from saltloop.loop.worklist_files import to_csv, to_json, to_xlsx
+    from saltloop.loop.worklist_sheet import to_html
+
+    try:
+        if kind == "xlsx":
+            assert output is not None
+            output.write_bytes(to_xlsx(worklist))
+        else:
+            text = to_csv(worklist) if kind == "csv" else to_json(worklist)
+            if output is None:
+                sys.stdout.write(text)
+            else:
+                output.write_text(text, encoding="utf-8", newline="")
+        if sheet is not None:
+            sheet.write_text(to_html(worklist), encoding="utf-8")
+    except OSError as error:
+        raise CampaignError(
+            f"The worklist could not be written ({error}). The candidates are proposed: 'saltloop ask --open' prints "
+            "them again."
+        ) from None
 
 
 @click.command()
 @campaign_argument
 @click.argument("results", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Say what would happen and record nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the verdict on each row and record nothing.")
+@click.option(
+    "--amend", is_flag=True, help="Results with a known external_id and another content replace what is there."
+)
 @by_option
 @json_option
 @steal_option
-def tell(campaign: Path, results: Path, dry_run: bool, as_json: bool, person: str, steal_lock: bool) -> None:
-    """Take measured RESULTS (CSV) into a campaign: the whole file or nothing. Telling a file twice changes nothing.
+def tell(
+    campaign: Path, results: Path, dry_run: bool, amend: bool, person: str, as_json: bool, steal_lock: bool
+) -> None:
+    """Take measured RESULTS (CSV, JSON, JSON Lines) into a campaign: the whole file or nothing.
 
-    While another process writes the campaign, the results are checked and left for it.
+    Telling a file twice changes nothing. While another process writes the campaign, the results are checked and left
+    for it.
     """
     from saltloop.loop.intake import tell as take
     from saltloop.loop.steering import Tell
     from saltloop.loop.steering_queue import leave
+    from saltloop.loop.surprise import predictor
+    from saltloop.loop.verdict import RefusedError
 
     folder = campaign_folder(campaign)
-    told = take(Campaign.read(folder), results, dry_run=True)
-    is_left = False
-    if not dry_run:
-        try:
-            with Campaign.open(folder, actor=person, steal_lock=steal_lock) as opened:
-                for message in opened.messages:
-                    click.echo(message, err=True)
-                told = take(opened, results, actor=person)
-        except LockedError:
-            name = re.sub(r"[^\w.-]", "_", results.name)
-            asked = Tell(person=person, file_name=name, content=results.read_text(encoding="utf-8-sig"))
-            leave(folder, asked)
-            is_left = True
-    if as_json:
-        counts = {"ingested": told.n_ingested, "failed": told.n_failed}
-        print_json({**counts, "known": told.n_known, "quarantined": told.n_quarantined})
+    reading = Campaign.read(folder)
+    try:
+        told = take(reading, results, dry_run=True, amend=amend, predict=predictor(reading) if dry_run else None)
+    except RefusedError as error:
+        if dry_run:
+            _print_verdicts(error.verdicts, as_json)
+        raise
+    if dry_run:
+        _print_verdicts(told.verdicts, as_json, str(told))
         return
-    verb = "would be " if dry_run else "will be " if is_left else ""
-    click.echo(
-        f"{told.n_ingested} result(s) {verb}taken, {told.n_known} known already, {told.n_quarantined} quarantined"
-        + (f", {told.n_failed} failure(s) noted." if told.n_failed else ".")
-    )
-    if is_left:
-        click.echo(f"Another process writes this campaign; the file is left for it in {folder / 'requests'}.")
+    is_left = False
+    try:
+        with Campaign.open(folder, actor=person, steal_lock=steal_lock) as opened:
+            for message in opened.messages:
+                click.echo(message, err=True)
+            told = take(opened, results, actor=person, amend=amend, predict=predictor(opened))
+    except LockedError:
+        name = "r" + re.sub(r"[^\w.-]", "_", results.name)
+        content = results.read_text(encoding="utf-8-sig")
+        leave(folder, Tell(person=person, file_name=name, content=content, amend=amend))
+        is_left = True
+    if as_json:
+        print_json(told.to_dict())
+        return
+    click.echo(f"Left for the process that writes this campaign, in {folder / 'requests'}: {told}" if is_left else told)
     for message in told.messages:
         click.echo(f"  {message}")
+
+
+def _print_verdicts(verdicts, as_json: bool, summary: str = "") -> None:  # type: ignore[no-untyped-def]
+    if as_json:
+        print_json([verdict.to_dict() for verdict in verdicts])
+    else:
+        click.echo("\n".join(str(verdict) for verdict in verdicts))
+        click.echo(f"Nothing was recorded (--dry-run). {summary}".rstrip())

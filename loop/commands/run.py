@@ -28,13 +28,21 @@ if TYPE_CHECKING:
 @click.command()
 @campaign_argument
 @click.option("--accept-space", is_flag=True, help="The file's edited space is meant: record it and go on with it.")
+@click.option("--watch", is_flag=True, help="Wait for people and for results of the lab, until a stop rule holds.")
 @click.option("--resume-paused", is_flag=True, help="Go on although the campaign is paused; like 'saltloop resume'.")
 @by_option
 @quiet_option
 @json_option
 @steal_option
 def run(
-    campaign: Path, accept_space: bool, resume_paused: bool, person: str, quiet: bool, as_json: bool, steal_lock: bool
+    campaign: Path,
+    accept_space: bool,
+    watch: bool,
+    resume_paused: bool,
+    person: str,
+    quiet: bool,
+    as_json: bool,
+    steal_lock: bool,
 ) -> int:
     """Start the campaign of a file (YAML), or resume it where it stopped, however it stopped.
 
@@ -59,7 +67,7 @@ def run(
         strategy = SurrogateStrategy(opened)
         if resume_paused and opened.record.hold_reason:
             apply(opened, Resume(person=person), lambda: strategy)
-        step = _run(opened, strategy, screen)
+        step = _run(opened, strategy, screen, watch=watch)
         is_waiting = step.name in {"WAIT", "HOLD"}
         if as_json:
             print_json(report.status(opened))
@@ -86,7 +94,7 @@ def _open(path: Path, person: str, *, accept_space: bool, steal_lock: bool) -> C
     return Campaign.start_or_resume(path, actor=person, accept_space=accept_space, steal_lock=steal_lock)
 
 
-def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> Step:
+def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen, *, watch: bool) -> Step:
     """Run the loop; what it came to rest at."""
     from saltloop.loop.controller import Controller
     from saltloop.loop.workers import WorkerProcesses
@@ -95,7 +103,7 @@ def _run(campaign: Campaign, strategy: SurrogateStrategy, screen: Screen) -> Ste
     executor = WorkerProcesses(execution.workers, timeout_s=execution.timeout_minutes * 60)
     is_interrupted = True
     try:
-        step = Controller(campaign, strategy, executor, screen).run()
+        step = Controller(campaign, strategy, executor, screen).run(watch=watch)
         is_interrupted = False
     finally:
         executor.shutdown(cancel_futures=is_interrupted)
@@ -115,6 +123,8 @@ def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
         lines.append(f"Decide: 'saltloop approve {file} ID ...', or reject, or repropose; then run this command again.")
     else:
         lines.append(f"Bring results with 'saltloop tell {file} results.csv', then run this command again.")
+    for held in campaign.record.waiting_results():
+        lines.append(f"In quarantine: {held.measurement_id} {held.reason} ('saltloop release' or 'reject-result')")
     return "\n".join(lines)
 
 
