@@ -1,0 +1,165 @@
+"""Pure solvents under several scalings of the force field: density, heat of vaporisation, self-diffusion.
+
+    nohup nice python benchmarks/md_forcefield.py --out DIR &    # runs what has not been run, then the table
+    python benchmarks/md_forcefield.py --table                   # the table from the results alone
+
+The heat of vaporisation is that to an ideal gas: mean potential energy of one molecule alone (Langevin dynamics,
+100 ps) less that of a molecule in the liquid, plus RT. ``D eta`` is the self-diffusion coefficient for an infinite box
+times the measured viscosity of the species table: by Stokes and Einstein it is about the same for molecules of one
+size, so that a liquid in which it is far below that of others is too viscous. Each combination is a job in a folder of
+its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from md_results import FOLDER, read_rows, remember, row_of
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators.checkpoints import read_checkpoint, read_pieces
+from saltloop.simulators.forcefield import build_system
+from saltloop.simulators.job import run_job, write_job
+from saltloop.simulators.oracle import OracleOutcome
+from saltloop.simulators.protocols import ForceFieldSettings, Protocol
+from saltloop.simulators.species_parameters import SpeciesParameters, parameters_of
+
+RESULTS = FOLDER / "md_forcefield.csv"
+GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3
+AS_FILED: dict[str, float] = {"charge": 1.0, "sigma": 1.0, "epsilon": 1.0}
+RUNS: tuple[tuple[str, dict[str, float]], ...] = (
+    *((text, AS_FILED) for text in ("EMC at 298.15 K", "EC at 313.15 K", "DME at 298.15 K", "AN at 298.15 K")),
+    ("EMC at 298.15 K", {"charge": 1.0, "sigma": 0.98, "epsilon": 0.8}),
+    ("EMC at 298.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}),
+    ("EC at 313.15 K", {"charge": 0.87, "sigma": 0.988, "epsilon": 1.0}),
+    ("EC at 313.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}),
+    *((f"{name} at 298.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}) for name in ("DMC", "DEC", "PC")),
+    *((f"{name} at 298.15 K", AS_FILED) for name in ("DMC", "DEC", "PC")),
+)
+SEED = 1
+
+
+def main() -> int:
+    """Run what has not been run, print the table; 1 where a job failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder of the job folders")
+    parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
+    parser.add_argument("--platform", default="CPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="only the table")
+    arguments = parser.parse_args()
+    if not arguments.table and arguments.out is None:
+        parser.error("--out is needed where jobs are run")
+    is_good = arguments.table or run(arguments)
+    print(table())
+    return int(not is_good)
+
+
+def run(arguments: argparse.Namespace) -> bool:
+    """Every liquid under every scaling in turn; whether none failed."""
+    n_run, is_good = 0, True
+    for text, scales in RUNS:
+        folder = arguments.out / name_of(text, scales).replace(" ", "_")
+        if not (folder / "result.json").exists():
+            if n_run == arguments.only:
+                continue
+            n_run += 1
+            print(f"{name_of(text, scales)} ...", file=sys.stderr, flush=True)
+        spec = {
+            "kind": "openmm",
+            "protocol": protocol(scales),
+            "platform": arguments.platform,
+            "threads": arguments.threads,
+        }
+        formulation = Formulation.parse(text)
+        write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=formulation, seed=SEED)
+        outcome = run_job(folder)
+        if outcome.failure:
+            is_good = False
+            print(f"{text}: {outcome.failure.reason}", file=sys.stderr, flush=True)
+            continue
+        row = row_of(name_of(text, scales), outcome)
+        row["vaporisation (kJ/mol)"] = f"{vaporisation_kJ_mol(folder, outcome):.2f}"
+        remember(row, RESULTS)
+    return is_good
+
+
+def name_of(text: str, scales: dict[str, float]) -> str:
+    """Liquid and scales in words."""
+    return f"{text}, " + " ".join(f"{name} {value:g}" for name, value in scales.items())
+
+
+def protocol(scales: dict[str, float]) -> dict[str, Any]:
+    """A short one; the scales go to all solvents, whether carbonates or not."""
+    scalings = {f"{kind}_{name}_scale": value for kind in ("solvent", "carbonate") for name, value in scales.items()}
+    return {
+        "base": "quick",
+        "box": {"target_atoms": 620},
+        "equilibrate_npt": {"duration_ps": 100.0},
+        "produce": {"duration_ps": 200.0},
+        "force_field": scalings,
+        "slow": None,
+    }
+
+
+def vaporisation_kJ_mol(folder: Path, outcome: OracleOutcome) -> float:
+    """From the potential energies of production and a molecule alone."""
+    settings = Protocol.model_validate(outcome.provenance["protocol"]).force_field
+    formulation = outcome.measurements[0].formulation
+    (name, count), *_ = outcome.provenance["composition"]["molecules"].items()
+    checkpoint = read_checkpoint(folder / "md")
+    species = parameters_of(SpeciesBook.builtin().solvent(name))
+    assert checkpoint is not None
+    assert species is not None
+    liquid = float(np.mean(read_pieces(folder / "md", "produce", checkpoint.n_pieces["produce"])["potential"]))
+    temperature_K = formulation.temperature_K
+    return gas_kJ_mol(species, settings, temperature_K) - liquid / count + GAS_CONSTANT_KJ_MOL_K * temperature_K
+
+
+def gas_kJ_mol(species: SpeciesParameters, settings: ForceFieldSettings, temperature_K: float) -> float:
+    """Mean potential energy of one molecule."""
+    import openmm
+
+    system = build_system([(species, 1)], settings, None)
+    integrator = openmm.LangevinMiddleIntegrator(temperature_K, 5.0, 0.002)
+    integrator.setRandomNumberSeed(SEED)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    context.setPositions(np.array(species.coordinates))
+    context.setVelocitiesToTemperature(temperature_K, SEED)
+    integrator.step(2000)
+    energies = []
+    for _ in range(1000):
+        integrator.step(50)
+        energies.append(context.getState(energy=True).getPotentialEnergy()._value)
+    return float(np.mean(energies))
+
+
+def table() -> str:
+    """In Markdown."""
+    lines = [
+        "| solvent | charges, σ, ε × | density g/cm³ | measured | vaporisation kJ/mol | D 10⁻¹⁰ m²/s | D η, pN |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = {row["liquid"]: row for row in read_rows(RESULTS)}
+    for text, scales in RUNS:
+        row = rows.get(name_of(text, scales))
+        if row is None:
+            continue
+        solvent = SpeciesBook.builtin().solvent(text.split()[0])
+        diffusion, error = (float(row[f"diffusion_coefficient_{solvent.name} (m2/s){of}"]) for of in ("", " error"))
+        eta = solvent.properties.get("viscosity")
+        friction = f"{diffusion * eta.value * 1e-3 * 1e12:.2f}" if eta else ""
+        lines.append(
+            f"| {text} | {' '.join(f'{value:g}' for value in scales.values())} | {float(row['density (g/cm3)']):.3f} ± "
+            f"{float(row['density (g/cm3) error']):.3f} | {solvent.properties['density'].value:.3f} | "
+            f"{float(row['vaporisation (kJ/mol)']):.1f} | {diffusion * 1e10:.1f} ± {error * 1e10:.1f} | {friction} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
