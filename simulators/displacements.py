@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,13 +85,16 @@ class Displacements:
         shares = np.maximum(np.array(self.n_frames) - self.lags[:, None], 0).astype(float)
         return np.asarray((self.single.mean(axis=(2, 3)) * shares).sum(axis=1) / shares.sum(axis=1))
 
-    def slope(self, *, earliest_ps: float = 0.0, window_ps: tuple[float, float] | None = None) -> Slope:
+    def slope(
+        self, *, earliest_ps: float = 0.0, window_ps: tuple[float, float] | None = None, may_diffuse: bool = True
+    ) -> Slope:
         """The slope in ``window_ps``, or in the window that ``diffusive_window`` finds from ``earliest_ps`` on.
 
         The standard error is the larger of what Brownian motion of so many axes gives, times the excess of the
         scatter of runs and their pieces over that (this one sees molecules that move together), and the spread of
         single vectors (it sees molecules in different surroundings). What the log-log slope differs from 1 beyond half
-        its error, times the slope, is added in quadrature; all of it where the motion is not diffusive.
+        its error, times the slope, is added in quadrature; all of it where the motion is not diffusive. It is not where
+        ``may_diffuse`` is False, because what surrounds these molecules does not diffuse yet.
         """
         msd, axes = self.per_axis, self.n_axes
         if window_ps is None:
@@ -100,6 +103,7 @@ class Displacements:
         else:
             start, end = (max(1, round(edge / self.frame_ps)) for edge in window_ps)
             window = explicit_window(self.lags, msd, self.n_frames, axes, start, end)
+        window = replace(window, is_diffusive=window.is_diffusive and may_diffuse)
         inside = lags_inside(self.lags, window.start, window.end)
         lags = self.lags[inside]
         weights, variance = line_weights(lags, self.n_frames)
@@ -128,7 +132,8 @@ class Displacements:
             covariance = pooled_covariance(np.array([lag, 2 * lag]), self.n_frames)
             errors.append(math.sqrt((covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]) / self.n_axes) / lag)
         slope = np.asarray(slope / self.frame_ps, dtype=float)
-        return self.lag_ps[:n], slope, np.abs(slope) * np.array(errors)
+        scale = np.maximum(np.abs(slope), msd[:n] / self.lag_ps[:n])
+        return self.lag_ps[:n], slope, scale * np.array(errors)
 
     def _excess_scatter(self, inside: NDArray[np.bool_], value: float, scale: float) -> float:
         """Chi squared per degree of freedom of the slopes of pieces of the runs; at least 1."""

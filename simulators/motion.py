@@ -111,6 +111,7 @@ def motion_in(trajectories: Sequence[Trajectory], analysis: Analysis) -> Motion:
             np.array([float(charges[name]) for name in names]),
             first.frame_ps,
             earliest_ps=max(slopes[name].window_ps[0] for name in ions),
+            may_diffuse=all(slopes[name].is_diffusive for name in ions),
             window_ps=window_ps,
         )
         conductivities = _conductivities(
@@ -124,11 +125,14 @@ def _slopes(
 ) -> dict[str, Slope]:
     """Solvents first: they are many, so that they tell when diffusion begins; ions do not diffuse before."""
     slopes: dict[str, Slope] = {}
-    earliest = 0.0
-    for name in sorted(found, key=lambda name: bool(charges[name])):
-        slopes[name] = found[name].slope(earliest_ps=earliest if charges[name] else 0.0, window_ps=window_ps)
-        if not charges[name] and slopes[name].is_diffusive:
-            earliest = max(earliest, slopes[name].window_ps[0])
+    for name, charge in charges.items():
+        if not charge:
+            slopes[name] = found[name].slope(window_ps=window_ps)
+    earliest = max((slope.window_ps[0] for slope in slopes.values()), default=0.0)
+    diffuses = all(slope.is_diffusive for slope in slopes.values())
+    for name, charge in charges.items():
+        if charge:
+            slopes[name] = found[name].slope(earliest_ps=earliest, window_ps=window_ps, may_diffuse=diffuses)
     return {name: slopes[name] for name in found}
 
 

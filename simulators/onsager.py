@@ -55,13 +55,15 @@ def charge_motion(
     *,
     earliest_ps: float,
     window_ps: tuple[float, float] | None = None,
+    may_diffuse: bool = True,
 ) -> ChargeMotion:
     """From unwrapped positions relative to the box's centre of mass; ``masses`` (u) and ``charges`` (e) by molecule.
 
-    ``earliest_ps``: no window starts before (single ions and solvents tell better when diffusion begins).
+    ``earliest_ps``: no window starts before (single ions and solvents tell better when diffusion begins), and where
+    they do not diffuse, nor does charge (``may_diffuse``).
     """
     total = displacements([_moment(run, charges) for run in runs], frame_ps)
-    slope = total.slope(earliest_ps=earliest_ps, window_ps=window_ps)
+    slope = total.slope(earliest_ps=earliest_ps, window_ps=window_ps, may_diffuse=may_diffuse)
     barycentric = _onsager(runs, charges, frame_ps, slope)
     solvent = np.where(charges == 0, masses, 0.0)
     relative = None
@@ -86,13 +88,13 @@ def _onsager(runs: Sequence[Array], charges: Array, frame_ps: float, slope: Slop
     both = _slope_in(displacements([_moment(run, plus + minus) for run in runs], frame_ps), slope)
     cross = (both - sum(values)) / 2
     matrix = np.array([[values[0], cross], [cross, values[1]]]) / 2
-    # Two copies of an estimate that scatter independently differ by sqrt(2) as much as one from the truth.
     draws = _wishart(matrix, slope.degrees)
-    errors = np.asarray(draws.std(axis=0))
+    low, high = np.percentile(draws, [15.87, 84.13], axis=0)
+    errors = np.asarray(high - low) / 2
     total = draws[:, 0, 0] + draws[:, 1, 1] - 2 * draws[:, 0, 1]
     share = (draws[:, 0, 0] - draws[:, 0, 1])[total > 0] / total[total > 0]
-    low, middle, high = np.percentile(share, [15.87, 50.0, 84.13])
-    return Onsager(matrix, errors, float(middle), float(high - low) / 2)
+    first, middle, last = np.percentile(share, [15.87, 50.0, 84.13])
+    return Onsager(matrix, errors, float(middle), float(last - first) / 2)
 
 
 def _slope_in(found: Displacements, slope: Slope) -> float:

@@ -23,8 +23,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 ION_COLOURS, SOLVENT_COLOURS = (RED, BLUE, PINK, BLACK), (GREEN, ORANGE, SKY, "#7F7F7F", YELLOW)
 DONOR_COLOURS, LINES = (BLUE, RED, GREEN, ORANGE, PINK, SKY, BLACK), ("-", "--", ":")
-SHOWN_SHARE = 0.8
-"""Of the lags: the longest ones are all noise."""
 
 
 def plot(results: Results, job_dir: Path, title: str) -> tuple[str, ...]:
@@ -90,14 +88,13 @@ def _displacements(results: Results, job_dir: Path, title: str) -> list[str]:
         fits["charge (per ion)"] = motion.charge.slope.window_ps
         colours["charge (per ion)"] = "#7F7F7F"
     figure, axes = new_figure(title)
-    shown = lag_ps <= SHOWN_SHARE * lag_ps[-1]
     for name, curve in curves.items():
-        positive = shown & (curve > 0)
+        positive = curve > 0
         style = ":" if name.startswith("charge") else "-" if name[-1] in "+-" else "--"
         axes.plot(lag_ps[positive], curve[positive], ls=style, lw=1.3, color=colours[name], label=name)
         fitted = (lag_ps >= fits[name][0]) & (lag_ps <= fits[name][1]) & (curve > 0)
         axes.plot(lag_ps[fitted], curve[fitted], lw=4, alpha=0.35, color=colours[name], solid_capstyle="round")
-    _slope_guide(axes, lag_ps[shown], next(iter(curves.values()))[shown])
+    _slope_guide(axes, lag_ps, next(iter(curves.values())))
     axes.set(xscale="log", yscale="log", xlabel="lag time (ps)", ylabel="mean square displacement (nm²)")
     axes.plot([], [], lw=4, alpha=0.35, color="0.3", label="fitted")
     axes.legend(fontsize=9, ncols=2, frameon=False)

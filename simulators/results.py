@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from saltloop.chemistry.measurement import Measurement
 
-from .motion import Conductivities, Motion, motion_in
+from .motion import Motion, motion_in
 from .protocols import Protocol
+from .result_details import details_of, solvation_details
 from .structure import Solvation, solvation_in
 from .trajectory import Trajectory
-from .transport import block_average, conductivity_factor, mean_of_replicas
+from .transport import block_average, mean_of_replicas
 
 MAX_ENERGY_DRIFT_SIGMA = 4.0
 MIN_ION_PAIRS = 10
 """Fewer pairs give a warning: their diffusion coefficients hang on a few solvation shells."""
+MAX_TRANSFERENCE_ERROR = 0.5
+"""A transference number less certain than this is no measurement; it stands in the details only."""
 MIN_NUMBER_ERROR = 1e-3
 """Of coordination numbers and fractions: where nothing changed in a run, that is no proof that nothing can."""
 
@@ -76,11 +79,11 @@ def analyse(
         shear = motion.viscosity
         measurements.append(measure("viscosity", shear.value_mPa_s, shear.standard_error_mPa_s, "mPa s", shear.method))
     warnings = [*_warnings(motion), *_warnings_of_runs(trajectories)]
-    details = _details(trajectories, motion)
+    details = details_of(trajectories, motion)
     solvation = solvation_in(trajectories) if with_structure else None
     if solvation is not None:
         measurements += _solvation_measurements(solvation, measure)
-        details["solvation"] = _solvation_details(solvation)
+        details["solvation"] = solvation_details(solvation)
     elif with_structure and all(one.structure is None for one in trajectories):
         warnings.append("the structure was not recorded by the version that ran this job: no coordination numbers")
     return Results(tuple(measurements), tuple(warnings), details, motion, tuple(trajectories), solvation)
@@ -124,15 +127,10 @@ def _conductivity_measurements(motion: Motion, report: str, measure: Measure) ->
     onsager, frame = charge.relative_to_solvent, "relative to the solvent"
     if onsager is None:
         onsager, frame = charge.barycentric, "relative to the centre of mass"
-    measurements.append(
-        measure(
-            "transference_number",
-            onsager.transference_number,
-            onsager.transference_error,
-            "1",
-            f"of the cation, Onsager coefficients, {frame}",
-        )
-    )
+    number, error = onsager.transference_number, onsager.transference_error
+    if error <= MAX_TRANSFERENCE_ERROR:
+        how = f"of the cation, Onsager coefficients, {frame}"
+        measurements.append(measure("transference_number", number, error, "1", how))
     return measurements
 
 
@@ -149,81 +147,6 @@ def _solvation_measurements(solvation: Solvation, measure: Measure) -> list[Meas
         measure(f"fraction_{name}", value, max(error, MIN_NUMBER_ERROR), "1", "of Li, by bound anions")
         for name, (value, error) in solvation.fractions.items()
     ]
-
-
-def _solvation_details(solvation: Solvation) -> dict[str, Any]:
-    return {
-        "n_samples": solvation.n_samples,
-        "cutoffs_nm": {
-            label: [round(shell.cutoff_nm, 4), "first minimum" if shell.has_peak else "no first shell, usual value"]
-            for label, shell in solvation.shells.items()
-        },
-        "molecules_per_Li": {name: [_short(one) for one in pair] for name, pair in solvation.molecules.items()},
-        "residence_ps": {
-            name: None
-            if stay is None
-            else {
-                "time": _short(stay.time_ps),
-                "standard_error": _short(stay.standard_error_ps),
-                "n_departures": stay.n_departures,
-                "is_lower_bound": stay.is_lower_bound,
-            }
-            for name, stay in solvation.residence.items()
-        },
-    }
-
-
-def _details(trajectories: Sequence[Trajectory], motion: Motion) -> dict[str, Any]:
-    temperatures = [one.temperatures_K for one in trajectories if one.temperatures_K.size]
-    shear = motion.viscosity
-    slopes = {name: one.slope for name, one in motion.in_box.items()}
-    if motion.charge is not None:
-        slopes["charge"] = motion.charge.slope
-    details: dict[str, Any] = {
-        "box_nm": round(motion.volume_nm3 ** (1 / 3), 5),
-        "n_frames": sum(len(one.positions) for one in trajectories),
-        "n_replicas": len(trajectories),
-        "fit_ps": {name: [round(edge, 3) for edge in slope.window_ps] for name, slope in slopes.items()},
-        "log_slopes": {name: round(slope.log_slope, 3) for name, slope in slopes.items()},
-        "diffusive": {name: slope.is_diffusive for name, slope in slopes.items()},
-        "diffusion_in_box_m2_s": {
-            name: [_short(one.value_m2_s), _short(one.standard_error_m2_s)] for name, one in motion.in_box.items()
-        },
-        "size_correction_m2_s": _short(motion.size_correction_m2_s),
-        "viscosity": {
-            "mPa_s": _short(shear.value_mPa_s),
-            "standard_error": _short(shear.standard_error_mPa_s),
-            "method": shear.method,
-            "by_wavelength_nm": [[_short(number) for number in row] for row in shear.by_wavelength],
-        },
-    }
-    if temperatures:
-        details["mean_temperature_K"] = round(float(np.concatenate(temperatures).mean()), 2)
-    if motion.conductivities is not None:
-        details.update(_charge_details(trajectories[0], motion, motion.conductivities))
-    return details
-
-
-def _charge_details(first: Trajectory, motion: Motion, found: Conductivities) -> dict[str, Any]:
-    charge = motion.charge
-    assert charge is not None
-    factor = conductivity_factor(motion.volume_nm3, first.temperature_K)
-    onsager: dict[str, Any] = {}
-    for frame, one in (("centre_of_mass", charge.barycentric), ("solvent", charge.relative_to_solvent)):
-        if one is not None:
-            values, errors = one.matrix * factor, one.errors * factor
-            onsager[frame] = {
-                "L++": [_short(values[0, 0]), _short(errors[0, 0])],
-                "L--": [_short(values[1, 1]), _short(errors[1, 1])],
-                "L+-": [_short(values[0, 1]), _short(errors[0, 1])],
-                "transference_number": [_short(one.transference_number), _short(one.transference_error)],
-            }
-    in_box = found.nernst_einstein_in_box
-    return {
-        "conductivity_nernst_einstein_in_box": [_short(in_box.value_mS_cm), _short(in_box.standard_error_mS_cm)],
-        "haven_ratio": _short(1 / found.ionicity) if found.ionicity > 0 else None,
-        "onsager_mS_cm": onsager,
-    }
 
 
 def _warnings(motion: Motion) -> list[str]:
@@ -263,7 +186,3 @@ def _warnings_of_runs(trajectories: Sequence[Trajectory]) -> list[str]:
                 f"the potential energy drifts by {difference:.0f} kJ/mol in production{of}: not in equilibrium yet"
             )
     return warnings
-
-
-def _short(number: float) -> float:
-    return float(f"{number:.5g}")

@@ -23,8 +23,8 @@ BIN_NM = 0.005
 MAX_R_NM = 1.0
 NEAR_NM = 0.45
 """Pairs nearer than this are kept for the contacts."""
-FIRST_PEAK_NM = (0.15, 0.30)
-FIRST_MINIMUM_NM = 0.42
+FIRST_PEAK_NM = (0.15, 0.26)
+FIRST_MINIMUM_NM = 0.36
 """The first minimum is sought between the peak and here."""
 FALLBACK_CUTOFF_NM = 0.28
 """Where a donor has no first peak: it is not coordinated, and a cutoff is needed to say so."""

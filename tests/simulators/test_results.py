@@ -158,7 +158,7 @@ def test_a_pure_solvent_has_no_conductivity():
     box = contents(Formulation.create({}, {"EC": 1.0}, temperature_K=320.0), atoms=400)
     assert estimated_density_g_cm3(box.formulation)[1]
     found = analysed(walking(11, box=box))
-    assert [one.quantity for one in found.measurements][0] == "density"
+    assert found.measurements[0].quantity == "density"
     assert not any("conductivity" in one.quantity for one in found.measurements)
 
 
