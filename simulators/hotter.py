@@ -49,6 +49,8 @@ class HotterResults:
     warnings: tuple[str, ...]
     details: dict[str, Any]
     """Plain JSON for the provenance: temperatures, values, laws and parameters by quantity."""
+    points: tuple[TemperaturePoint, ...] = ()
+    """Of the conductivity."""
 
 
 def extrapolated(target: Sampled, hotter: Sequence[Sampled], settings: SlowLiquid) -> HotterResults:
@@ -63,14 +65,15 @@ def extrapolated(target: Sampled, hotter: Sequence[Sampled], settings: SlowLiqui
     target_K = target.trajectories[0].temperature_K
     kept = [one for one in target.results.measurements if one.quantity == "density"]
     measurements, warnings, details = [], [], {}
+    conductivities: list[TemperaturePoint] = []
     for one in target.results.measurements:
         if not one.quantity.startswith(("conductivity", "diffusion_coefficient")):
             continue
-        points = [_point(sampled, one.quantity) for sampled in hotter]
+        points = [point for sampled in hotter if (point := _point(sampled, one.quantity)) is not None]
         if one.quantity.startswith("conductivity"):
             points.append(TemperaturePoint(target_K, at_most_mS_cm(target), 0.0, is_upper_bound=True))
         try:
-            found = extrapolate([point for point in points if point is not None], target_K, settings.law)
+            found = extrapolate(points, target_K, settings.law)
         except ExtrapolationError as error:
             if one.quantity == "conductivity":
                 raise too_slow(target, str(error)) from None
@@ -93,6 +96,8 @@ def extrapolated(target: Sampled, hotter: Sequence[Sampled], settings: SlowLiqui
             )
         )
         warnings += [f"{one.quantity}: {note}" for note in found.notes]
+        if one.quantity == "conductivity":
+            conductivities = points
         details[one.quantity] = _describe(found, points)
     left_out = sorted(
         {one.quantity for one in target.results.measurements} - {one.quantity for one in measurements} - {"density"}
@@ -100,7 +105,7 @@ def extrapolated(target: Sampled, hotter: Sequence[Sampled], settings: SlowLiqui
     if left_out:
         warnings.append(f"too slow for {', '.join(left_out)}: left out")
     warnings.append(f"extrapolated, because at {target_K:g} K {'; '.join(target.slow)}")
-    return HotterResults((measurements[0], *kept, *measurements[1:]), tuple(warnings), details)
+    return HotterResults((measurements[0], *kept, *measurements[1:]), tuple(warnings), details, tuple(conductivities))
 
 
 def _point(sampled: Sampled, quantity: str) -> TemperaturePoint | None:
@@ -114,7 +119,7 @@ def _point(sampled: Sampled, quantity: str) -> TemperaturePoint | None:
     return TemperaturePoint(temperature_K, found.value, found.standard_uncertainty) if found else None
 
 
-def _describe(found: Extrapolated, points: Sequence[TemperaturePoint | None]) -> dict[str, Any]:
+def _describe(found: Extrapolated, points: Sequence[TemperaturePoint]) -> dict[str, Any]:
     return {
         "law": found.law,
         "parameters": {name: float(f"{value:.6g}") for name, value in found.parameters.items()},
@@ -127,6 +132,5 @@ def _describe(found: Extrapolated, points: Sequence[TemperaturePoint | None]) ->
                 "is_bound": point.is_bound,
             }
             for point in points
-            if point is not None
         ],
     }

@@ -59,6 +59,7 @@ class MDJob:
             )
 
     def _outcome(self, platform: ChosenPlatform) -> OracleOutcome:
+        from .hotter_plot import plot_temperatures
         from .plots import plot
 
         slow = self._protocol.slow
@@ -78,8 +79,9 @@ class MDJob:
         provenance["warnings"] = [*provenance["warnings"], *warnings]
         provenance["results"] = target.results.details
         provenance["stopped"] = target.decisions[-1].why
-        if found:
+        if found and slow:
             provenance["extrapolated"] = found.details
+            self._artifacts += plot_temperatures(found, slow.law, self._job_dir, title)
         self._progress(1.0, "done")
         measurements = found.measurements if found else target.results.measurements
         return OracleOutcome(measurements=measurements, provenance=provenance, artifacts=self._artifacts)

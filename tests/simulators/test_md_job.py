@@ -6,7 +6,7 @@ import shutil
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators import engine, store
+from saltloop.simulators import engine, md_job, slowness, store
 from saltloop.simulators import replicas as replicas_module
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.openmm_oracle import OpenMMOracle
@@ -145,3 +145,28 @@ def test_a_disk_that_fills_up_in_the_second_replica_loses_nothing(tmp_path, monk
     assert not list(tmp_path.glob("*.failed-*"))
     for name in ("md", "md-2"):
         assert json.loads((tmp_path / name / "checkpoint.json").read_text())["n_pieces"]["produce"] == 4
+
+
+def test_a_slow_liquid_is_extrapolated_and_the_result_says_so(tmp_path, monkeypatch):
+    """Slow at its own temperature only: what the boxes of this test give is as noisy as they are small."""
+    is_slow = slowness.Motion.is_slow
+    monkeypatch.setattr(slowness.Motion, "is_slow", lambda one, settings: is_slow(one, settings) and not hot)
+    sampled, hot = md_job.MDJob._sampled, []
+
+    def sampled_at(job, contents, *rest):
+        hot[:] = [True] if contents.formulation.temperature_K > 300 else []
+        return sampled(job, contents, *rest)
+
+    monkeypatch.setattr(md_job.MDJob, "_sampled", sampled_at)
+    outcome = run(tmp_path, slow=SLOW, produce={"duration_ps": 4.0})
+    assert outcome.failure is None, outcome.failure
+    assert outcome.measurements[0].quantity == "conductivity"
+    assert outcome.measurements[0].method.startswith("extrapolated from 327.96, 357.78 K by")
+    assert outcome.measurements[0].formulation.temperature_K == 298.15
+    assert [one["temperature_K"] for one in outcome.provenance["extrapolated"]["conductivity"]["points"]] == [
+        327.96,
+        357.78,
+        298.15,
+    ]
+    assert {"temperatures.png", "temperatures.csv"} <= set(outcome.artifacts)
+    assert any("extrapolated, because at 298.15 K" in warning for warning in outcome.provenance["warnings"])

@@ -9,6 +9,7 @@ from saltloop.simulators.boxes import contents_of
 from saltloop.simulators.control_settings import SlowLiquid
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.hotter import extrapolated, temperatures_K, too_slow
+from saltloop.simulators.hotter_plot import plot_temperatures
 from saltloop.simulators.protocols import BoxSettings
 from saltloop.simulators.replicas import Sampled
 from saltloop.simulators.results import Results
@@ -141,3 +142,13 @@ def test_the_failure_of_a_slow_liquid_holds_the_bound():
     assert failure.kind == "too_slow"
     assert "mS/cm" in failure.reason
     assert not failure.is_retryable
+
+
+def test_the_temperatures_are_plotted_with_a_table(tmp_path):
+    target = sampled(260.0, is_slow=True, cage_nm=0.05)
+    found = extrapolated(target, [sampled(t) for t in (290.0, 320.0, 350.0)], SETTINGS)
+    assert plot_temperatures(found, "auto", tmp_path, "a liquid") == ("temperatures.png", "temperatures.csv")
+    header, *rows = (tmp_path / "temperatures.csv").read_text().splitlines()
+    assert header.startswith("temperature_K,conductivity_mS_cm")
+    assert [row.split(",")[-1] for row in rows] == ["extrapolated", "at most", "simulated", "simulated", "simulated"]
+    assert (tmp_path / "temperatures.png").read_bytes().startswith(b"\x89PNG")
