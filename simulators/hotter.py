@@ -11,18 +11,17 @@ from saltloop.chemistry.measurement import Measurement
 from .control_settings import SlowLiquid
 from .extrapolation import Extrapolated, ExtrapolationError, TemperaturePoint, extrapolate
 from .failures import SimulationFailureError
+from .md_oracle import TEMPERATURES_K
 from .slowness import conductivity_at_most_mS_cm
 
 if TYPE_CHECKING:
     from .replicas import Sampled
 
-HIGHEST_K = 500.0
-
 
 def temperatures_K(target_K: float, settings: SlowLiquid) -> tuple[float, ...]:
-    """The hotter temperatures, rising: those above the target and not above 500 K."""
+    """The hotter temperatures, rising: those above the target that the oracle simulates."""
     wanted = settings.temperatures_K or tuple(round(target_K * factor, 2) for factor in settings.factors)
-    return tuple(sorted({one for one in wanted if target_K < one <= HIGHEST_K}))
+    return tuple(sorted({one for one in wanted if target_K < one <= TEMPERATURES_K[1]}))
 
 
 def at_most_mS_cm(sampled: Sampled) -> float:
