@@ -10,7 +10,7 @@ from saltloop.chemistry.units import convert
 from saltloop.loop.acquisition_settings import VALUE_WORDS
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import Event
-from saltloop.loop.record_items import Candidate, Result
+from saltloop.loop.record_items import Candidate, Job, Result
 from saltloop.loop.settings import changed_settings
 from saltloop.loop.sources_worth import source_worth, worth_lines
 from saltloop.loop.steering_queue import waiting_requests
@@ -150,6 +150,8 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
             f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min"
             + (f": {job.reason}" if job.reason else "")
         )
+        if plots := job_plots(campaign, job):
+            lines.append(f"  plots         {', '.join(plot.name for plot in plots)} in that folder")
     lines += [f"  result        {result_words(record.results[m])}" for m in candidate.measurement_ids]
     lines += [
         f"  quarantined   {held.measurement_id} {_measured(held.measurement)}: {held.reason}"
@@ -161,6 +163,11 @@ def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
         if learned["candidate_id"] == candidate.candidate_id:
             lines.append(f"  afterwards    predicted {_pm(learned['mean'], learned['standard_deviation'])}")
     return "\n".join(lines)
+
+
+def job_plots(campaign: Campaign, job: Job) -> list[Path]:
+    """Pictures that a job has left in its folder."""
+    return sorted((campaign.folder / "jobs" / job.job_key).glob("*.png"))
 
 
 def summary(campaign: Campaign) -> str:

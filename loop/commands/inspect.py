@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 from saltloop.loop import report
 from saltloop.loop.campaign import Campaign, campaign_folder
-from saltloop.loop.commands.options import campaign_argument, json_option, print_json
-from saltloop.loop.errors import CampaignError
+from saltloop.loop.commands.options import campaign_argument, candidate_named, json_option, print_json
 
 
 @click.command()
@@ -45,13 +44,9 @@ def log(campaign: Path, last: int | None, as_json: bool) -> None:
 def show(campaign: Path, candidate_id: str, as_json: bool) -> None:
     """One candidate's story: why it was chosen, what was predicted, what came back, what it changed."""
     opened = Campaign.read(campaign_folder(campaign))
-    matches = [c for key, c in opened.record.candidates.items() if key == candidate_id or key.startswith(candidate_id)]
-    if len(matches) != 1:
-        known = ", ".join(opened.record.candidates) or "none yet"
-        found = "fits several candidates" if matches else "is unknown"
-        raise CampaignError(f"Candidate {candidate_id!r} {found}; this campaign has: {known}.")
+    candidate = candidate_named(opened, candidate_id)
     if as_json:
-        results = [opened.record.results[m].measurement for m in matches[0].measurement_ids]
-        print_json({**dataclasses.asdict(matches[0]), "results": results})
+        results = [opened.record.results[m].measurement for m in candidate.measurement_ids]
+        print_json({**dataclasses.asdict(candidate), "results": results})
     else:
-        click.echo(report.candidate_story(opened, matches[0]))
+        click.echo(report.candidate_story(opened, candidate))
