@@ -8,7 +8,7 @@ In your own tests::
     CASE = OracleCase(
         spec={"kind": "python", "factory": "mylab.oracles:MyOracle"},
         supported=Formulation.parse("1 mol/kg LiPF6 in EC:EMC 3:7 (w/w)"),
-        unsupported=Formulation.parse("1 mol/kg LiBOB in DMSO"),
+        unsupported=Formulation.parse("1 mol/kg LiPF6 in DMSO"),
     )
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -136,7 +136,7 @@ def _mean(terms: Sequence[Term], positions: np.ndarray) -> float:
 
 
 def _unit_hessian(terms: Sequence[Term], positions: np.ndarray) -> np.ndarray:
-    """Hessian of terms of unit force constant at their minimum: the sum of b b^T, b the gradient; 4 b b^T of torsions."""
+    """Hessian of terms of unit force constant at their minimum: the sum of b b^T, b the gradient; torsions: 4 b b^T."""
     total = np.zeros((positions.size, positions.size))
     for term in terms:
         gradient = np.zeros_like(positions)
