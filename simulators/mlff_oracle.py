@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 
 from .boxes import BoxContents, contents_of, estimated_density_g_cm3
+from .checkpoints import write_json_durably
 from .force_model import Molecules
 from .md_oracle import MDOracle
 from .mlff import MLForceModel
@@ -26,6 +28,7 @@ from .progress import part
 from .protocols import Protocol, resolve_protocol
 
 CLASSICAL_FOLDER = "classical-density"
+ESTIMATE = "estimate.json"
 
 
 class MLFFOracle(MDOracle):
@@ -70,19 +73,24 @@ class MLFFOracle(MDOracle):
         if outcome.failure is not None:
             return outcome
         limits = known_limits(self.spec, formulation, self.protocol)
-        provenance = {**outcome.provenance, "warnings": [*outcome.provenance["warnings"], *limits]}
+        provenance = {
+            **outcome.provenance,
+            "warnings": [*outcome.provenance["warnings"], *limits],
+            "estimate": json.loads((job_dir / ESTIMATE).read_bytes()),
+        }
         return outcome.model_copy(update={"provenance": provenance})
 
     def refusal(self, formulation: Formulation, job_dir: Path) -> Failure | None:
         """``over_budget``, with the estimate, where the run would take longer than ``budget_s``.
 
-        A job that has begun is not refused any more.
+        A job that was accepted once is not refused when it goes on: ``estimate.json`` in its folder says so.
         """
-        if any(job_dir.glob("md*/checkpoint.json")):
+        if (job_dir / ESTIMATE).exists():
             return None
         contents = contents_of(formulation, self.protocol.box, self.species)
         found = self.estimate(contents)
         if found.seconds <= self.spec.budget_s:
+            write_json_durably(job_dir / ESTIMATE, {**found.describe(), "budget_s": self.spec.budget_s})
             return None
         return Failure(reason=_too_long(found, self.spec, self.protocol), kind="over_budget", is_retryable=False)
 
