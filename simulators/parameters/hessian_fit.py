@@ -18,7 +18,7 @@ from saltloop.simulators.parametrise import minimised
 from saltloop.simulators.species_parameters import SpeciesParameters
 
 STRAIGHT_RAD = 2.8
-"""Angles beyond (opposite ligands of an octahedron) have no term; their neighbours hold them."""
+"""Angles beyond are left as they are: a nitrile's, and none at all of opposite ligands of an octahedron."""
 SOFTEST_PER_CM = 60.0
 """Modes below weigh no more than this one."""
 FLAT_SINE = 0.2
@@ -52,7 +52,7 @@ def with_fitted_terms(
     kept = start.model_copy(
         update={
             "bonds": tuple(one for one in start.bonds if not fitted_atoms & set(one[:2])),
-            "angles": tuple(one for one in start.angles if not fitted_atoms & set(one[:3])),
+            "angles": tuple(one for one in start.angles if not {one[:3], one[2::-1]} & set(angles)),
             "torsions": tuple(one for one in start.torsions if one[:4] not in flat),
         }
     )
