@@ -43,14 +43,15 @@ class MLFFOracle(MDOracle):
         self.spec = spec
         self._density_found: tuple[float, str] | None = None
         protocol, classical = spec.resolved_protocol(), spec.classical_protocol()
+        self._ml_forces = MLForceModel(
+            lambda molecules: potential_of(spec, molecules),
+            cutoff_nm=None if spec.is_own_model else CUTOFF_NM,
+            start=ClassicalStart(classical) if classical else None,
+        )
         super().__init__(
             protocol,
             species,
-            MLForceModel(
-                lambda molecules: potential_of(spec, molecules),
-                cutoff_nm=None if spec.is_own_model else CUTOFF_NM,
-                start=ClassicalStart(classical) if classical else None,
-            ),
+            self._ml_forces,
             name="mlff",
             source="mlff",
             platform=spec.platform,
@@ -98,7 +99,7 @@ class MLFFOracle(MDOracle):
         """What a job of these molecules needs at most."""
         fixed, _ = self.density(contents)
         return estimate(
-            self.forces.potential(contents.molecules),
+            self._ml_forces.potential(contents.molecules),
             contents,
             self.protocol,
             fixed or estimated_density_g_cm3(contents.formulation)[0],

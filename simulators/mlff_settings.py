@@ -91,7 +91,7 @@ class MLFFSpec(BaseModel):
         """Settings of the dispersion that is added, if any is."""
         if self.dispersion == "auto":
             return None if self.is_own_model else Dispersion()
-        return Dispersion() if self.dispersion == "d3bj" else self.dispersion  # type: ignore[return-value]
+        return Dispersion() if self.dispersion == "d3bj" else self.dispersion
 
     def resolved_protocol(self) -> Protocol:
         """The protocol with ``CHANGES``, and then with the user's own overrides.

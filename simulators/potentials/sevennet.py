@@ -128,18 +128,17 @@ class SevenNet:
             pbc=np.full(3, edge_nm is not None),
             cutoff=self._cutoff_A,
         )
-        data = AtomGraphData(
-            **{
-                key.NODE_FEATURE: self._numbers,
-                key.ATOMIC_NUMBERS: self._numbers,
-                key.POS: torch.from_numpy(positions).to(self._dtype),
-                key.EDGE_IDX: torch.from_numpy(np.stack([first, second]).astype(np.int64)),
-                key.EDGE_VEC: torch.from_numpy(vectors).to(self._dtype),
-                key.CELL_VOLUME: torch.tensor(edge**3, dtype=self._dtype),
-                key.NUM_ATOMS: torch.tensor(len(positions)),
-                key.INFO: {},
-            }
-        )
+        graph: dict[str, Any] = {
+            key.NODE_FEATURE: self._numbers,
+            key.ATOMIC_NUMBERS: self._numbers,
+            key.POS: torch.from_numpy(positions).to(self._dtype),
+            key.EDGE_IDX: torch.from_numpy(np.stack([first, second]).astype(np.int64)),
+            key.EDGE_VEC: torch.from_numpy(vectors).to(self._dtype),
+            key.CELL_VOLUME: torch.tensor(edge**3, dtype=self._dtype),
+            key.NUM_ATOMS: torch.tensor(len(positions)),
+            key.INFO: {},
+        }
+        data = AtomGraphData(**graph)
         if self._functional:
             data[key.DATA_MODALITY] = self._functional
         output = self._model(data.to(self._torch_device))

@@ -123,9 +123,9 @@ def does_not_tell_like_particles_apart(case: PotentialCase) -> None:
     numbers = np.array(case.potential.atomic_numbers)
     swaps: list[tuple[list[int], list[int]]] = []
     ranges = molecule_ranges(case.molecules)
-    for (one, first), (other, second) in pairwise(ranges):
+    for (one, here), (other, there) in pairwise(ranges):
         if one.name == other.name:
-            swaps.append((list(first), list(second)))
+            swaps.append((list(here), list(there)))
             break
     if not case.bonds_are_given:
         for number in np.unique(numbers):
