@@ -86,14 +86,14 @@ class MDOracle:
             contents = contents_of(formulation, self.protocol.box, self.species)
         except FormulationError as error:
             raise UnsupportedFormulationError(str(error)) from None
-        edge = contents.edge_nm(estimated_density_g_cm3(contents.formulation)[0] * 1.1)
+        density, _ = self.density(contents)
+        edge = contents.edge_nm(density or estimated_density_g_cm3(contents.formulation)[0] * 1.1)
         if edge < self.forces.min_edge_nm:
             raise UnsupportedFormulationError(
                 f"{formulation}: {contents.n_atoms} atoms make a box of {edge:.2f} nm, too small for a cutoff "
                 f"of {self.forces.min_edge_nm / 2:g} nm; raise 'box.target_atoms' in the protocol (now "
                 f"{self.protocol.box.target_atoms})."
             )
-        self.density(contents)
 
     def run(
         self, formulation: Formulation, job_dir: Path, *, seed: int, progress: Progress | None = None

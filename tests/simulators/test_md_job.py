@@ -170,3 +170,20 @@ def test_a_slow_liquid_is_extrapolated_and_the_result_says_so(tmp_path, monkeypa
     ]
     assert {"temperatures.png", "temperatures.csv"} <= set(outcome.artifacts)
     assert any("extrapolated, because at 298.15 K" in warning for warning in outcome.provenance["warnings"])
+
+
+def test_killed_after_a_decision_it_goes_on_to_what_was_decided(tmp_path, monkeypatch):
+    write = replicas_module.write_decisions
+
+    def write_and_die(path, decisions):
+        write(path, decisions)
+        raise KeyboardInterrupt
+
+    stop = {"relative_error": 1e-6, "max_ps": 3.0}
+    with monkeypatch.context() as patch:
+        patch.setattr(replicas_module, "write_decisions", write_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, stop=stop)
+    outcome = run(tmp_path, stop=stop)
+    assert [one["production_ps"] for one in outcome.provenance["runs"]["md"]["decisions"]] == [2.0, 3.0]
+    assert outcome.provenance["results"]["n_frames"] == 30
