@@ -2,6 +2,7 @@
 
     python benchmarks/forcefield_species.py            # all; goes on where it stopped
     python benchmarks/forcefield_species.py EC BOB-    # these, anew
+    python benchmarks/forcefield_species.py --table    # none, only the table
 
 Each molecule is relaxed with GFN2-xTB from the geometry in its parameter file, and with the force field from there.
 Compared are bond lengths, angles, the positions of the heavy atoms after superposition, and the harmonic frequencies
@@ -32,9 +33,9 @@ SOFT_PER_CM = 150.0
 
 def main() -> int:
     """Check the species named, or those without a check; then write the table."""
-    names = sys.argv[1:]
+    names = [name for name in sys.argv[1:] if name != "--table"]
     for name, species in all_parameters().items():
-        if species.n_atoms == 1 or (names and name not in names):
+        if species.n_atoms == 1 or (names and name not in names) or "--table" in sys.argv:
             continue
         if names or "quantum_check" not in species.provenance:
             found = check(species)
@@ -114,14 +115,14 @@ def superposed_rmsd(a: np.ndarray, b: np.ndarray) -> float:
 def table() -> Iterator[str]:
     """Markdown: one line a species, from what the files say."""
     yield (
-        "| species | force field | total charge | reference | largest / RMS bond deviation (Å) | RMS angle (°) | "
+        "| species | force field | total charge (e) | reference | largest / RMS bond deviation (Å) | RMS angle (°) | "
         "heavy-atom RMSD (Å) | imaginary modes | frequencies: ratio, mean deviation |"
     )
     yield "|---" * 9 + "|"
     order = {"cation": 0, "anion": 1, "solvent": 2}
     for one in sorted(all_parameters().values(), key=lambda one: (order[one.kind], one.name.lower())):
-        force_field = one.provenance["force_field"].replace("openff_unconstrained-2.3.0", "Sage 2.3.0, NAGL")
-        total = f"{sum(atom.charge for atom in one.atoms):+.6f}"
+        force_field = one.provenance["force_field"].replace("openff_unconstrained-2.3.0", "Sage 2.3.0")
+        total = f"{round(sum(atom.charge for atom in one.atoms), 7) + 0.0:g}"
         found = one.provenance.get("quantum_check")
         if found is None:
             yield f"| {one.name} | {force_field} | {total} | – | – | – | – | – | – |"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -115,7 +115,7 @@ def parameters_of(species: Species) -> SpeciesParameters | None:
     if not path.is_file():
         return None
     try:
-        found = SpeciesParameters.model_validate_json(path.read_bytes())
+        found = _read(path, path.stat().st_mtime_ns)
     except ValidationError as error:
         raise DataError(f"{path} is damaged; delete it, and {species.name} is parametrised anew.") from error
     return found.model_copy(update={"name": species.name if species.kind == "solvent" else f"{species.name} anion"})
@@ -158,6 +158,12 @@ def as_text(parameters: SpeciesParameters) -> str:
 def lithium() -> SpeciesParameters:
     """Parameters of the lithium ion."""
     return all_parameters()[LITHIUM]
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed_ns: int) -> SpeciesParameters:
+    del changed_ns  # only tells one content of the file from another
+    return SpeciesParameters.model_validate_json(path.read_bytes())
 
 
 @cache
