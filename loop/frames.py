@@ -1,0 +1,179 @@
+"""Candidates and results as pandas frames: the schema's own columns, and those that BayBE and Ax users have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from saltloop.chemistry.errors import DataError
+from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.result_schema import LabResult, lab_result
+from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.record_items import Held, Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def candidates_frame(campaign: Campaign, candidate_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """Candidates, by default the open ones: a row each, a column for every salt (mol/kg) and solvent (mass fraction).
+
+    This is what BayBE's ``recommend`` or an Ax trial looks like; fill in a column ``conductivity`` and give it to
+    ``results_from_parameters``.
+    """
+    import pandas as pd
+
+    record = campaign.record
+    ids = [one.candidate_id for one in record.open_candidates()] if candidate_ids is None else candidate_ids
+    rows = []
+    for candidate_id in ids:
+        liquid = campaign.formulation(candidate_id)
+        candidate = record.candidates[candidate_id]
+        rows.append(
+            {
+                "candidate_id": candidate_id,
+                "formulation": candidate.text,
+                **liquid.molality,
+                **liquid.mass_fractions,
+                "temperature_K": liquid.temperature_K,
+                "predicted_mS_cm": candidate.why["predicted"]["mean"],
+                "predicted_std_mS_cm": candidate.why["predicted"]["standard_deviation"],
+                "status": candidate.status,
+            }
+        )
+    frame = pd.DataFrame(rows).set_index("candidate_id") if rows else pd.DataFrame()
+    species = [name for name in frame.columns if name in campaign.species]
+    return frame.fillna(dict.fromkeys(species, 0.0))
+
+
+def results_frame(campaign: Campaign) -> pd.DataFrame:
+    """Every result on record with its state: ``counts`` says which are learned from."""
+    import pandas as pd
+
+    rows = []
+    for result in campaign.record.results.values():
+        state = "retracted" if result.is_retracted else result.status
+        rows.append(_row(campaign, result, state, result.reason or result.note))
+    for held in campaign.record.quarantined.values():
+        rows.append(_row(campaign, held, held.decision or "quarantined", held.why_decided or held.reason))
+    return pd.DataFrame(rows).set_index("measurement_id") if rows else pd.DataFrame()
+
+
+def results_from_frame(frame: pd.DataFrame) -> list[LabResult]:
+    """Results from a frame whose columns are fields of the schema; what is NaN or None is not given.
+
+    Raises:
+        DataError: names the row, the field and the remedy.
+    """
+    rows = frame.reset_index() if frame.index.name in LabResult.model_fields else frame
+    found = []
+    for number, (_, row) in enumerate(rows.iterrows(), start=1):
+        found.append(_result({key: _plain(value) for key, value in row.items() if not _is_missing(value)}, number))
+    return found
+
+
+def results_from_parameters(
+    frame: pd.DataFrame,
+    *,
+    target: str = "conductivity",
+    unit: str = "mS/cm",
+    uncertainty: str | float,
+    basis: str = "mass_fraction",
+    concentration: str = "mol/kg",
+    species: SpeciesBook | None = None,
+    source: str = "experiment",
+) -> list[LabResult]:
+    """Results from a frame of parameters and a target, as BayBE's ``add_measurements`` takes it.
+
+    A column that is the name of a salt holds its concentration, of a solvent its fraction; ``temperature_K``,
+    ``external_id``, ``candidate_id`` and any other field of the schema are taken over; other columns are left alone.
+
+    Args:
+        target: the column of values.
+        uncertainty: a column of standard uncertainties, or one relative standard uncertainty for all.
+        basis: of the solvents: mass_fraction, volume_fraction or mole_fraction.
+        concentration: unit of the salts' columns.
+
+    Raises:
+        DataError: names the row and what is wrong.
+    """
+    book = species or SpeciesBook.builtin()
+    rows = frame.reset_index() if frame.index.name in LabResult.model_fields else frame
+    fields = [
+        name
+        for name in rows.columns
+        if name in LabResult.model_fields and name not in (target, "formulation", "status")
+    ]
+    found = []
+    for number, (_, row) in enumerate(rows.iterrows(), start=1):
+        if _is_missing(row.get(target)):
+            continue
+        components = [
+            {"name": name, "amount": float(row[name]), "unit": concentration}
+            if book.find(name).kind == "salt"
+            else {"name": name, "amount": float(row[name]), "unit": "1", "basis": basis}
+            for name in rows.columns
+            if name in book and not _is_missing(row[name]) and float(row[name]) > 0
+        ]
+        value = float(row[target])
+        stated = float(row[uncertainty]) if isinstance(uncertainty, str) else abs(value) * uncertainty
+        data = {name: _plain(row[name]) for name in fields if not _is_missing(row[name])}
+        if "temperature_K" in rows.columns:
+            data |= {"temperature": float(row["temperature_K"]), "temperature_unit": "K"}
+        told = {"components": components, "value": value, "unit": unit, "standard_uncertainty": stated}
+        found.append(_result({"source": source, **data, **told}, number))
+    return found
+
+
+def results_from_ax(
+    arms: pd.DataFrame, data: pd.DataFrame, *, metric: str = "conductivity", experiment: str, **how: Any
+) -> list[LabResult]:
+    """Results from Ax: a frame of arms (arm_name, parameters) and ``Data.df`` (arm_name, metric_name, mean, sem).
+
+    The external_id is ``experiment``, trial and arm. ``how``: unit, basis, concentration, species, source of
+    ``results_from_parameters``.
+
+    Raises:
+        DataError: a column is missing, or a row is wrong.
+    """
+    for name, frame, needed in (
+        ("arms", arms, {"arm_name"}),
+        ("data", data, {"arm_name", "metric_name", "mean", "sem"}),
+    ):
+        if missing := needed - set(frame.columns):
+            raise DataError(f"the frame {name!r} has no column {', '.join(sorted(missing))}")
+    chosen = data[data["metric_name"] == metric]
+    parameters = arms[[name for name in arms.columns if name == "arm_name" or name not in data.columns]]
+    joined = chosen.merge(parameters, on="arm_name", how="left", validate="many_to_one")
+    trials = joined["trial_index"] if "trial_index" in joined.columns else [0] * len(joined)
+    joined["external_id"] = [f"{experiment}-{t}-{arm}" for t, arm in zip(trials, joined["arm_name"], strict=True)]
+    return results_from_parameters(joined, target="mean", uncertainty="sem", **how)
+
+
+def _row(campaign: Campaign, one: Result | Held, state: str, note: str) -> dict[str, Any]:
+    fields = ("quantity", "value", "unit", "standard_uncertainty", "source", "external_id", "method")
+    told = {"measurement_id": one.measurement_id, "candidate_id": one.candidate_id}
+    liquid = Formulation.from_dict(one.measurement["formulation"], species=campaign.species)
+    values = {name: one.measurement[name] for name in fields}
+    return {**told, "formulation": str(liquid), **values, "state": state, "counts": state == "ok", "note": note}
+
+
+def _result(data: dict[str, Any], number: int) -> LabResult:
+    try:
+        return lab_result(data)
+    except ValueError as error:
+        raise DataError(f"row {number}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar or a Timestamp as Python has it."""
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, Iterable):
+        return isinstance(value, str) and not value
+    return value is None or value != value

@@ -1,0 +1,309 @@
+"""Results of a lab: the same again is nothing, another content an amendment or a conflict, nothing is ever deleted."""
+
+import json
+
+import pytest
+from fakes import FakeStrategy, InlineExecutor
+from lab_campaign import LIQUID, expects, report, start
+from saltloop.chemistry import Formulation
+from saltloop.chemistry.measurement import external_measurement_id
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.controller import Controller, Step, next_step
+from saltloop.loop.decisions import fit_surrogate
+from saltloop.loop.errors import CampaignError, LockedError
+from saltloop.loop.intake import take, tell
+from saltloop.loop.intake_judge import judge
+from saltloop.loop.record import CampaignRecord
+from saltloop.loop.replay import verify
+from saltloop.loop.report import candidate_story, log_lines, status, status_text
+from saltloop.loop.screen import Screen
+from saltloop.loop.steering_queue import leave, submit
+from saltloop.loop.steering_results import RejectResult, Release, Retract, find_results
+from saltloop.loop.verdict import RefusedError
+
+R1 = external_measurement_id("experiment", "r1")
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    with start(tmp_path) as opened:
+        yield opened
+
+
+def bring(campaign, *reports, **how):
+    return take(campaign, reports, actor="robot", **how)
+
+
+def kinds(told):
+    return [verdict.kind for verdict in told.verdicts]
+
+
+def ids(campaign):
+    return list(campaign.record.candidates)
+
+
+def values(campaign):
+    return {m.external_id: m.value for m in campaign.measurements()}
+
+
+def do(campaign, request):
+    return campaign.append(*request_event(campaign, request), actor=request.person)
+
+
+def request_event(campaign, request):
+    request.check(campaign)
+    return request.event(campaign, FakeStrategy)
+
+
+def test_the_same_again_is_a_no_op(campaign):
+    assert kinds(bring(campaign, report())) == ["taken"]
+    n_events = campaign.record.n_events
+    assert kinds(bring(campaign, report(), report())) == ["known", "known"]
+    assert campaign.record.n_events == n_events
+
+
+def test_other_content_is_a_conflict_that_says_what_differs(campaign):
+    bring(campaign, report())
+    with pytest.raises(
+        RefusedError, match=r"'r1' from 'experiment' was already told.*9.1, now 7.*different: value.*amend"
+    ):
+        bring(campaign, report("r2"), report(value=7.0))
+    assert values(campaign) == {"r1": 9.1}, "all of it or nothing"
+
+
+def test_an_amendment_replaces_and_the_earlier_word_stays_on_record(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first))
+    assert kinds(bring(campaign, report(candidate_id=first, value=7.0, amends=True))) == ["amended"]
+    assert values(campaign) == {"r1": 7.0}
+    assert kinds(bring(campaign, report(candidate_id=first))) == ["known"], "a late retry of the first message"
+    assert kinds(bring(campaign, report(candidate_id=first, value=7.0))) == ["known"]
+    assert campaign.record.results[R1].earlier[0]["value"] == 9.1
+    assert "amended 1 time(s)" in candidate_story(campaign, campaign.record.candidates[first])
+    assert len(campaign.record.calls) == 1
+
+
+def test_an_amendment_needs_something_to_amend_and_stays_with_its_candidate(campaign):
+    first, second = ids(campaign)
+    with pytest.raises(RefusedError, match="is not there"):
+        bring(campaign, report(amends=True))
+    bring(campaign, report(candidate_id=first))
+    with pytest.raises(RefusedError, match=f"was reported for {first}"):
+        bring(campaign, report(candidate_id=second, amends=True))
+
+
+def test_a_retraction_is_an_event_and_frees_the_liquid(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first), report("r2"))
+    do(campaign, Retract(person="ana", measurement_ids=(R1,), reason="wrong cell"))
+    assert values(campaign) == {"r2": 9.1}
+    candidate = campaign.record.candidates[first]
+    assert (candidate.status, candidate.reason) == ("failed", "its result was retracted: wrong cell")
+    assert candidate.formulation_id not in campaign.record.spent()
+    assert kinds(bring(campaign, report(candidate_id=first))) == ["known"]
+    with pytest.raises(RefusedError, match="was retracted"):
+        bring(campaign, report(candidate_id=first, value=8.0, amends=True))
+    with pytest.raises(CampaignError, match="retracted already"):
+        do(campaign, Retract(person="ana", measurement_ids=(R1,), reason="again"))
+    assert campaign.record.money == 10, "what was spent is spent"
+
+
+def test_a_value_that_no_longer_stands_makes_the_surrogate_train_again(campaign):
+    bring(campaign, report())
+    strategy = FakeStrategy()
+    fit_surrogate(campaign, strategy, screen=Screen(is_quiet=True))
+    assert not campaign.record.is_fit_stale
+    bring(campaign, report("r2"))
+    bring(campaign, report(value=8.0, amends=True))
+    assert campaign.record.is_fit_stale
+    for candidate_id in ids(campaign):
+        bring(campaign, report(f"x{candidate_id}", candidate_id=candidate_id))
+    assert next_step(campaign, has_model=True) is Step.FIT
+    fit_surrogate(campaign, strategy, screen=Screen(is_quiet=True))
+    assert not campaign.record.is_fit_stale
+    verdict = verify(campaign, strategy)
+    assert verdict.is_good, verdict.problems
+
+
+def test_a_surprise_waits_for_a_person_with_what_the_model_said(campaign):
+    first = ids(campaign)[0]
+    told = bring(campaign, report(candidate_id=first), report("r2", 5.2), predict=expects(5.0, 0.5))
+    assert kinds(told) == ["quarantined", "taken"]
+    held = campaign.record.quarantined[R1]
+    assert held.stage == "surprise"
+    assert held.reason.startswith("9.1 mS/cm is 7.6 standard deviations above the model's 5 ± 0.5")
+    assert held.entry["expected"]["deviations"] == pytest.approx(4.1 / (0.5**2 + 0.2**2) ** 0.5)
+    assert campaign.record.results[external_measurement_id("experiment", "r2")].expected["mean"] == 5.0
+    assert values(campaign) == {"r2": 5.2}
+    assert campaign.record.candidates[first].reason.startswith("quarantined: 9.1 mS/cm")
+    assert held.reason in status_text(campaign)
+    assert status(campaign)["quarantined"] == 1
+    assert kinds(bring(campaign, report(candidate_id=first))) == ["known"]
+
+
+def test_who_simulates_is_not_compared_with_experiment(campaign):
+    told = bring(
+        campaign, report(source="openmm"), report("d", 1.2, quantity="density", unit="g/cm3"), predict=expects(1, 0.1)
+    )
+    assert kinds(told) == ["taken", "taken"]
+
+
+def test_a_person_releases(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first), predict=expects(5.0, 0.5))
+    assert find_results(campaign.record, ("experiment/r1",), held=True) == (R1,)
+    assert find_results(campaign.record, (first,), held=True) == (R1,)
+    do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    assert values(campaign) == {"r1": 9.1}
+    assert campaign.record.candidates[first].status == "completed"
+    assert [call.outcome for call in campaign.record.calls] == ["ok"]
+    assert campaign.record.money == 10
+    with pytest.raises(CampaignError, match="no result in quarantine"):
+        do(campaign, Release(person="ana", measurement_ids=(R1,)))
+
+
+def test_a_person_rejects_and_the_liquid_may_come_again(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first), predict=expects(5.0, 0.5))
+    do(campaign, RejectResult(person="ana", measurement_ids=(R1,), reason="bubble"))
+    record = campaign.record
+    assert not record.results
+    assert record.quarantined[R1].decision == "rejected"
+    assert record.candidates[first].formulation_id not in record.spent()
+    assert kinds(bring(campaign, report(candidate_id=first))) == ["known"]
+    assert "quarantine rejected" in log_lines(campaign.events)[-1]
+    assert "ana" in log_lines(campaign.events)[-1]
+    assert status(campaign)["quarantined"] == 0
+
+
+def test_what_cannot_be_is_not_released_but_amended(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first, value=-9.1))
+    with pytest.raises(CampaignError, match="cannot be released"):
+        do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    bring(campaign, report(candidate_id=first, amends=True))
+    assert values(campaign) == {"r1": 9.1}
+    assert not campaign.record.quarantined
+    assert campaign.record.candidates[first].status == "completed"
+    assert [call.outcome for call in campaign.record.calls] == ["ok"]
+
+
+def test_an_amendment_that_is_a_surprise_takes_its_predecessor_out(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first))
+    bring(campaign, report(candidate_id=first, value=90.0, amends=True), predict=expects(9.0, 0.5))
+    assert values(campaign) == {}
+    assert campaign.record.candidates[first].status == "failed"
+    do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    assert values(campaign) == {"r1": 90.0}
+    assert len(campaign.record.calls) == 1
+
+
+def test_people_decide_while_a_run_holds_the_lock(campaign):
+    first = ids(campaign)[0]
+    bring(campaign, report(candidate_id=first), predict=expects(5.0, 0.5))
+    request = Release(person="ana", measurement_ids=(R1,))
+    assert isinstance(submit(campaign.folder, request, lambda c: FakeStrategy, steal_lock=False), LockedError)
+    Controller(campaign, FakeStrategy(), InlineExecutor(), Screen(is_quiet=True)).run()
+    assert values(campaign) == {"r1": 9.1}
+    leave(campaign.folder, request)
+    Controller(campaign, FakeStrategy(), InlineExecutor(), Screen(is_quiet=True)).run()
+    assert campaign.record.n_events == len(campaign.events), "asked twice, done once"
+
+
+def test_suspect_values_wait_and_censored_ones_are_kept_aside(campaign):
+    first, second = ids(campaign)
+    told = bring(
+        campaign,
+        report(candidate_id=first, status="suspect", note="drift"),
+        report("r2", 0.01, candidate_id=second, status="censored", limit="below", standard_uncertainty=None),
+    )
+    assert kinds(told) == ["quarantined", "kept"]
+    assert values(campaign) == {}, "neither teaches"
+    assert campaign.record.quarantined[R1].reason == "the lab calls it suspect: drift"
+    assert campaign.record.candidates[second].status == "completed"
+    assert "conductivity below 0.01 mS/cm" in candidate_story(campaign, campaign.record.candidates[second])
+    do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    assert values(campaign) == {"r1": 9.1}
+
+
+def test_another_liquid_than_asked_for_answers_with_a_note_and_teaches_as_what_it_was(campaign):
+    first = ids(campaign)[0]
+    made = "EC 2 g; DMC 8 g; LiPF6 0.9 mol/kg"
+    told = bring(campaign, report(candidate_id=first, actual=made, temperature=26.0, temperature_unit="degC"))
+    candidate = campaign.record.candidates[first]
+    assert candidate.status == "completed"
+    assert "instead of" in told.verdicts[0].note
+    assert candidate.reason == told.verdicts[0].note
+    (measurement,) = campaign.measurements()
+    assert measurement.formulation.mass_fractions["EC"] == pytest.approx(0.2)
+    assert measurement.formulation.temperature_K == pytest.approx(299.15)
+    assert candidate.formulation_id in campaign.record.spent(), "what was asked for counts as answered"
+    assert campaign.record.results[R1].report["actual"][0] == {"name": "EC", "amount": 2.0, "unit": "g"}
+
+
+def test_a_reported_cost_stands_in_place_of_the_price(campaign):
+    first, second = ids(campaign)
+    bring(campaign, report(candidate_id=first, cost=3.0), report("r2", candidate_id=second), report("r3", cost=1.5))
+    assert campaign.record.money == pytest.approx(3.0 + 10 + 1.5)
+
+
+def test_failures_with_a_name_are_noted_once(campaign):
+    first = ids(campaign)[0]
+    failed = report(candidate_id=first, value=None, unit=None, standard_uncertainty=None, status="crystallised")
+    assert kinds(bring(campaign, failed)) == ["failure"]
+    assert kinds(bring(campaign, failed)) == ["known"]
+    with pytest.raises(RefusedError, match="was reported as a failure"):
+        bring(campaign, report(candidate_id=first))
+
+
+def test_every_row_gets_its_verdict_in_the_order_of_the_checks(campaign, tmp_path):
+    rows = [
+        {"external_id": "a", "formulation": LIQUID, "value": 9.1, "unit": "mS/cm", "standard_uncertainty": 0.2},
+        {"external_id": "b", "formulation": LIQUID, "value": "nine"},
+        {"external_id": "c", "formulation": LIQUID, "value": 9.1, "unit": "g/cm3", "standard_uncertainty": 0.2},
+        {"external_id": "d", "formulation": "EC:XYZ 1:1", "value": 9.1, "unit": "mS/cm", "standard_uncertainty": 0.2},
+        {"external_id": "e", "candidate_id": "c9", "value": 9.1, "unit": "mS/cm", "standard_uncertainty": 0.2},
+        {"external_id": "f", "formulation": LIQUID, "value": 900, "unit": "mS/cm", "standard_uncertainty": 0.2},
+    ]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(rows))
+    n_events = campaign.record.n_events
+    with pytest.raises(RefusedError) as refused:
+        tell(campaign, path, dry_run=True)
+    told = [(one.kind, one.stage) for one in refused.value.verdicts]
+    assert told == [
+        ("taken", ""), ("refused", "syntax"), ("refused", "units"), ("refused", "chemistry"), ("refused", "candidate"),
+        ("quarantined", "physical"),
+    ]  # fmt: skip
+    assert campaign.record.n_events == n_events
+
+
+def test_judging_needs_no_lock_and_changes_nothing(campaign):
+    reading = Campaign.read(campaign.folder)
+    (verdict,) = judge(reading, [report()], predict=expects(9.0, 0.5))
+    assert verdict.kind == "taken"
+    assert verdict.expected["mean"] == 9.0
+    assert not reading.record.results
+
+
+def test_a_model_that_cannot_be_asked_does_not_keep_results_out(campaign):
+    def broken(liquids):
+        raise CampaignError("the data sets are not what they were")
+
+    told = bring(campaign, report(), predict=broken)
+    assert kinds(told) == ["taken"]
+    assert "not compared with the model" in told.messages[0]
+
+
+def test_the_record_is_the_same_when_it_is_read_again(campaign):
+    first, second = ids(campaign)
+    bring(campaign, report(candidate_id=first), report("r2", candidate_id=second), predict=expects(5.0, 0.5))
+    bring(campaign, report("r3", 5.1, status="suspect"), report("r4", 0.1, status="censored", limit="below"))
+    do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    bring(campaign, report(candidate_id=first, value=8.0, amends=True))
+    do(campaign, Retract(person="ana", measurement_ids=(R1,), reason="typo"))
+    again = Campaign.read(campaign.folder).record
+    assert again == campaign.record
+    assert again == CampaignRecord.replay(campaign.events)
+    assert Formulation.from_dict(again.results[R1].measurement["formulation"]) == campaign.formulation(first)
