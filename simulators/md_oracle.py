@@ -112,15 +112,15 @@ class MDOracle:
                 self.check(formulation)
         except ParametrisationError as error:
             return OracleOutcome(failure=Failure(reason=str(error), kind="parameters", is_retryable=False))
-        if failure := self.refusal(formulation, job_dir):
+        if failure := self.before(formulation, job_dir, seed, progress):
             return OracleOutcome(failure=failure)
         from .md_job import MDJob
 
         return MDJob(self, formulation, job_dir, seed, progress).run()
 
-    def refusal(self, formulation: Formulation, job_dir: Path) -> Failure | None:
-        """Why the simulation is not begun, where that takes longer to find out than ``check`` may; a subclass's."""
-        del formulation, job_dir
+    def before(self, formulation: Formulation, job_dir: Path, seed: int, progress: Progress | None) -> Failure | None:
+        """What a subclass does, or finds out, before the simulation; a failure ends the job. Called in each session."""
+        del formulation, job_dir, seed, progress
         return None
 
     def density(self, contents: BoxContents) -> tuple[float | None, str]:

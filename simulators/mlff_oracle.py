@@ -65,11 +65,7 @@ class MLFFOracle(MDOracle):
     def run(
         self, formulation: Formulation, job_dir: Path, *, seed: int, progress: Progress | None = None
     ) -> OracleOutcome:
-        """As ``MDOracle``, after a check of the budget and, where asked for, a classical run for the density."""
-        if self.spec.density == "classical":
-            failed = self._find_density(formulation, job_dir, seed, progress)
-            if failed is not None:
-                return failed
+        """As ``MDOracle``; what is known of the model's errors is among the warnings."""
         outcome = super().run(formulation, job_dir, seed=seed, progress=progress)
         if outcome.failure is not None:
             return outcome
@@ -81,19 +77,18 @@ class MLFFOracle(MDOracle):
         }
         return outcome.model_copy(update={"provenance": provenance})
 
-    def refusal(self, formulation: Formulation, job_dir: Path) -> Failure | None:
-        """``over_budget``, with the estimate, where the run would take longer than ``budget_s``.
+    def before(self, formulation: Formulation, job_dir: Path, seed: int, progress: Progress | None) -> Failure | None:
+        """``over_budget`` where the run would take longer than ``budget_s``; then the classical density, if asked for.
 
         A job that was accepted once is not refused when it goes on: ``estimate.json`` in its folder says so.
         """
-        if (job_dir / ESTIMATE).exists():
-            return None
-        contents = contents_of(formulation, self.protocol.box, self.species)
-        found = self.estimate(contents)
-        if found.seconds <= self.spec.budget_s:
+        if not (job_dir / ESTIMATE).exists():
+            found = self.estimate(contents_of(formulation, self.protocol.box, self.species))
+            if found.seconds > self.spec.budget_s:
+                reason = _too_long(found, self.spec, self.protocol)
+                return Failure(reason=reason, kind="over_budget", is_retryable=False)
             write_json_durably(job_dir / ESTIMATE, {**found.describe(), "budget_s": self.spec.budget_s})
-            return None
-        return Failure(reason=_too_long(found, self.spec, self.protocol), kind="over_budget", is_retryable=False)
+        return self._find_density(formulation, job_dir, seed, progress) if self.spec.density == "classical" else None
 
     def estimate(self, contents: BoxContents) -> Estimate:
         """What a job of these molecules needs at most."""
@@ -108,8 +103,8 @@ class MLFFOracle(MDOracle):
 
     def _find_density(
         self, formulation: Formulation, job_dir: Path, seed: int, progress: Progress | None
-    ) -> OracleOutcome | None:
-        """Simulate classically at constant pressure in a folder of its own; the outcome where that fails."""
+    ) -> Failure | None:
+        """Simulate classically at constant pressure in a folder of its own."""
         classical = resolve_protocol(self.spec.start or "demo")
         classical = classical.model_copy(update={"density": "simulated", "density_g_cm3": None})
         oracle = OpenMMOracle(classical, self.species, platform=self.platform, threads=self.threads)
@@ -120,7 +115,7 @@ class MLFFOracle(MDOracle):
         outcome = oracle.run(formulation, folder, seed=seed, progress=say)
         if outcome.failure is not None:
             reason = f"the classical run for the density failed: {outcome.failure.reason}"
-            return outcome.model_copy(update={"failure": outcome.failure.model_copy(update={"reason": reason})})
+            return outcome.failure.model_copy(update={"reason": reason})
         found = next(one for one in outcome.measurements if one.quantity == "density")
         self._density_found = (
             float(f"{found.value:.5g}"),

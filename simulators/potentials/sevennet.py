@@ -38,7 +38,7 @@ class SevenNet:
     that of the package's own ASE calculator, so that energies and forces are the same.
 
     Raises:
-        OracleSpecError: the package is missing, the model unknown, or an element that the model never saw.
+        OracleSpecError: the package is missing, the model unknown, no CUDA, or an element that the model never saw.
     """
 
     def __init__(
@@ -60,6 +60,10 @@ class SevenNet:
             raise OracleSpecError(
                 f"{model!r} needs the package 'sevenn' ({error}); pip install 'saltloop[mlff]'."
             ) from None
+        if device == "cuda" and not torch.cuda.is_available():
+            raise OracleSpecError(
+                f"{model} was to compute on CUDA, but PyTorch finds none; use 'device: auto' or 'cpu'."
+            )
         if threads is not None:
             torch.set_num_threads(threads)
         name, functional = MODELS[model]
