@@ -139,7 +139,7 @@ class Replicas:
                     "failed_attempts": list(one.failed),
                 }
             )
-        decisions = [asdict(one) for one in self.decisions]
+        decisions = [{**asdict(one), "slow": list(one.slow)} for one in self.decisions]
         return {"replicas": found, "decisions": decisions, "wall_s": round(self.wall_s, 2)}
 
     @property
