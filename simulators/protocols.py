@@ -28,10 +28,11 @@ class ForceFieldSettings(Settings):
     """Size of all atoms of solvents."""
     solvent_epsilon_scale: float = Field(1.0, gt=0.5, lt=1.5)
     """Depth of the Lennard-Jones wells of all atoms of solvents."""
-    carbonate_charge_scale: float = Field(1.0, gt=0, le=1)
-    """This and the next two are for solvents with a carbonate group, in place of the three above."""
-    carbonate_sigma_scale: float = Field(1.0, gt=0.9, lt=1.1)
-    carbonate_epsilon_scale: float = Field(1.0, gt=0.5, lt=1.5)
+    carbonate_charge_scale: float = Field(0.95, gt=0, le=1)
+    """This and the next two are for solvents with a carbonate group, in place of the three above: as filed these
+    evaporate too hard and flow too slowly (docs/benchmarks.md)."""
+    carbonate_sigma_scale: float = Field(0.965, gt=0.9, lt=1.1)
+    carbonate_epsilon_scale: float = Field(0.8, gt=0.5, lt=1.5)
     mixing_rule: Literal["lorentz-berthelot"] = "lorentz-berthelot"
     """That of the solvents' force field, for all pairs; Canongia Lopes and Padua combine their ions geometrically."""
     cutoff_nm: float = Field(0.9, gt=0.3, le=2.0)
