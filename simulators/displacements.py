@@ -85,6 +85,10 @@ class Displacements:
         shares = np.maximum(np.array(self.n_frames) - self.lags[:, None], 0).astype(float)
         return np.asarray((self.single.mean(axis=(2, 3)) * shares).sum(axis=1) / shares.sum(axis=1))
 
+    def scaled(self, factor: float) -> Displacements:
+        """Squared displacements times a factor."""
+        return replace(self, single=self.single * factor, blocks=self.blocks * factor)
+
     def slope(
         self, *, earliest_ps: float = 0.0, window_ps: tuple[float, float] | None = None, may_diffuse: bool = True
     ) -> Slope:
@@ -195,6 +199,13 @@ def displacements(runs: Sequence[Array], frame_ps: float) -> Displacements:
             piece = run[block * length : (block + 1) * length]
             blocks[inside, index * N_BLOCKS + block] = mean_square_displacement(piece, lags[inside]).mean(axis=(1, 2))
     return Displacements(frame_ps, lags, n_frames, single, blocks)
+
+
+def joined(parts: Sequence[Displacements]) -> Displacements:
+    """Other vectors of the same runs, taken as equivalent."""
+    shares = np.array([part.n_axes for part in parts], dtype=float)
+    blocks = np.average([part.blocks for part in parts], axis=0, weights=shares)
+    return replace(parts[0], single=np.concatenate([part.single for part in parts], axis=2), blocks=blocks)
 
 
 def mean_square_displacement(positions: NDArray[np.floating], lags: NDArray[np.int64]) -> Array:

@@ -19,7 +19,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .displacements import displacements
+from .displacements import Displacements, displacements, joined
+from .fitting import calibrated_relative_error
 
 Array = NDArray[np.float64]
 
@@ -33,8 +34,10 @@ MAX_RELATIVE_ERROR = 0.25
 """A viscosity less certain than this is no measurement; the size correction may still use it with its error."""
 MAX_EXTRAPOLATION = 2.0
 """The viscosity at k = 0 over that of the longest wave; more shows a box too small for waves."""
-EXTRAPOLATION_SHARE = 3.0
-"""One over the share of the step from the longest wave to k = 0 that counts as a standard error."""
+STRAIGHT_SIGMAS = 1.5
+"""Standard errors by which the slope of a later window may differ."""
+WAVE_PRIOR = 0.15
+"""How much the longest wave may be more fluid than k = 0 before the data say so, as a standard deviation."""
 SLIP, STICK = 4.0, 6.0
 STOKES_EINSTEIN_ERROR = 0.5
 
@@ -64,27 +67,54 @@ def viscosity(
     temperature_K: float,
     friction_per_ps: float = 0.0,
 ) -> Viscosity | None:
-    """From unwrapped centres of mass (nm) of replicas of one liquid; ``masses`` in u. None where no shear decays yet.
+    """From unwrapped centres of mass (nm) of replicas of one liquid; ``masses`` in u. None where no shear decays.
 
     ``edges_nm`` of the boxes, nearly equal. ``friction_per_ps`` of the thermostat is subtracted from the waves' decay.
     """
     motions = [transverse_motion(run, masses, edge) for run, edge in zip(runs, edges_nm, strict=True)]
+    shells = [displacements([motion[shell] for motion in motions], frame_ps) for shell in range(N_SHELLS)]
+    # Shells see the same fluidity: together they tell best from when on shear is viscous.
+    window_ps, change = straight_window(joined([shell.scaled(index + 1) for index, shell in enumerate(shells)]))
     edge_nm = sum(edges_nm) / len(edges_nm)
-    total_mass = float(masses.sum())
-    density = total_mass / edge_nm**3
+    density = float(masses.sum()) / edge_nm**3
+    thermal = float(masses.sum()) * GAS_CONSTANT_KJ_MOL_K * temperature_K
     found = []
-    for shell in range(N_SHELLS):
-        slope = displacements([motion[shell] for motion in motions], frame_ps).slope()
-        if slope.value <= 0 or not slope.is_diffusive:
-            break
-        rate = total_mass * GAS_CONSTANT_KJ_MOL_K * temperature_K / slope.value
-        k2 = (shell + 1) * (2 * math.pi / edge_nm) ** 2
+    for index, shell in enumerate(shells):
+        one = shell.slope(window_ps=window_ps)
+        if one.value <= 0:
+            return None
+        rate = thermal / one.value
+        k2 = (index + 1) * (2 * math.pi / edge_nm) ** 2
         value = (rate - friction_per_ps) * density / k2 * MPA_S_PER_U_NM_PS
-        error = rate * slope.standard_error / slope.value * density / k2 * MPA_S_PER_U_NM_PS
+        error = rate * calibrated_relative_error(one.degrees) * density / k2 * MPA_S_PER_U_NM_PS
         if value <= 0:
-            break
+            return None
         found.append((2 * math.pi / math.sqrt(k2), value, error))
-    return _extrapolated(found) if found else None
+    return _extrapolated(found, change)
+
+
+def straight_window(found: Displacements) -> tuple[tuple[float, float], float]:
+    """The earliest window of a decade (ps) whose slope all later ones agree with, and how much the slope changes there.
+
+    Liquids resist shear elastically first, which adds a constant to the displacements: so the line has to be straight
+    here, and its log-log slope may be far from 1. The change is that to the window that begins twice as late, relative;
+    infinity where not even the last windows agree.
+    """
+    last = float(found.lag_ps[-1])
+    starts = [float(start) for start in found.lag_ps if start * 4 <= last]
+    slopes = [found.slope(window_ps=(start, min(10 * start, last))) for start in starts]
+    errors = [abs(one.value) * calibrated_relative_error(one.degrees) for one in slopes]
+    best = len(starts) - 1
+    change = math.inf
+    for index in range(len(starts) - 1, -1, -1):
+        later = [j for j in range(index, len(starts)) if starts[j] >= 2 * starts[index]]
+        if not later:
+            continue
+        apart = [abs(slopes[index].value - slopes[j].value) > STRAIGHT_SIGMAS * errors[j] for j in later]
+        if any(apart) or slopes[index].value <= 0:
+            break
+        best, change = index, abs(slopes[later[0]].value / slopes[index].value - 1)
+    return slopes[best].window_ps, change
 
 
 def transverse_motion(positions: NDArray[np.floating], masses: Array, edge_nm: float) -> list[Array]:
@@ -134,27 +164,31 @@ def stokes_einstein_viscosity(
     )
 
 
-def _extrapolated(found: list[tuple[float, float, float]]) -> Viscosity:
-    """1/eta(k) = (1 + a k^2)/eta, a >= 0, by weighted least squares; a third of the step to k = 0 as error."""
-    method = "transverse motion, extrapolated to long waves"
+def _extrapolated(found: list[tuple[float, float, float]], change: float) -> Viscosity:
+    """1/eta(k) = (1 + a k^2)/eta by weighted least squares, a = 0 +- ``WAVE_PRIOR`` / k^2 of the longest wave.
+
+    Where shells differ by more than their errors, these grow, so that noise is not extrapolated. The relative
+    ``change`` with the window is added to the error; where shear is not viscous yet (infinity), the value is as
+    uncertain as it is large.
+    """
     k2 = np.array([(2 * math.pi / wavelength) ** 2 for wavelength, _, _ in found])
     fluidity = np.array([1 / value for _, value, _ in found])
-    weights = np.array([value**2 / error for _, value, error in found])
-    if len(found) < N_SHELLS:
-        value, error = found[0][1], found[0][2]
-        return Viscosity(value, math.hypot(error, 0.3 * value), False, "transverse motion, longest wave", tuple(found))
-    design = np.stack([np.ones(len(found)), k2], axis=1) * weights[:, None]
+    # Relative errors are those of the mean: shells that are low by chance must not weigh less.
+    mean = float(fluidity.mean())
+    errors = mean * np.array([error / value for _, value, error in found])
+    errors *= max(1.0, math.sqrt(float(np.mean(((fluidity - mean) / errors) ** 2))))
+    design = np.vstack(
+        [np.stack([np.ones(len(found)), k2], axis=1) / errors[:, None], [0.0, k2[0] / mean / WAVE_PRIOR]]
+    )
     inverse = np.linalg.inv(design.T @ design)
-    intercept, growth = inverse @ design.T @ (fluidity * weights)
-    error = math.sqrt(inverse[0, 0])
-    if growth < 0:
-        intercept, error = fluidity[0], 1 / weights[0]
-    if intercept <= fluidity[0] / MAX_EXTRAPOLATION / 2:
+    intercept = float((inverse @ design.T @ np.append(fluidity / errors, 0.0))[0])
+    if intercept <= fluidity[0] / MAX_EXTRAPOLATION:
         return Viscosity(found[0][1], found[0][1], False, "transverse motion, longest wave", tuple(found))
-    value = float(1 / intercept)
-    error = math.hypot(float(error) * value**2, (value - found[0][1]) / EXTRAPOLATION_SHARE)
-    is_near = value <= MAX_EXTRAPOLATION * found[0][1]
-    return Viscosity(value, error, is_near and error <= MAX_RELATIVE_ERROR * value, method, tuple(found))
+    value = 1 / intercept
+    relative = math.hypot(math.sqrt(float(inverse[0, 0])) * value, min(change, 1.0))
+    is_converged = relative <= MAX_RELATIVE_ERROR
+    method = "transverse motion, extrapolated to long waves"
+    return Viscosity(value, relative * value, is_converged, method, tuple(found))
 
 
 def _wave_vectors(square: int) -> list[tuple[int, int, int]]:
