@@ -15,6 +15,7 @@ from saltloop.simulators.oracle import OracleOutcome
 from saltloop.simulators.platforms import ChosenPlatform
 from saltloop.simulators.protocols import Protocol
 from saltloop.simulators.results import analyse
+from saltloop.simulators.trajectory import Trajectory
 
 NOTHING_RUNS = ChosenPlatform("Reference", {}, "trajectories of an earlier run")
 
@@ -26,6 +27,18 @@ def reanalysed(job_dir: Path, analysis: dict[str, Any]) -> OracleOutcome:
 
     Raises:
         ValueError: the job did not finish well, or its box would hold other molecules today.
+    """
+    outcome, protocol, trajectories = trajectories_of(job_dir, analysis)
+    results = analyse(trajectories, protocol, outcome.measurements[0].source, outcome.measurements[0].reference)
+    provenance = {**outcome.provenance, "results": results.details, "protocol": protocol.model_dump(mode="json")}
+    return outcome.model_copy(update={"measurements": results.measurements, "provenance": provenance})
+
+
+def trajectories_of(job_dir: Path, analysis: dict[str, Any]) -> tuple[OracleOutcome, Protocol, list[Trajectory]]:
+    """What is in a job's folder, its protocol with other settings of the analysis, and what each replica recorded.
+
+    Raises:
+        ValueError: as ``reanalysed``.
     """
     outcome = read_outcome(job_dir)
     if outcome is None or outcome.failure:
@@ -52,6 +65,4 @@ def reanalysed(job_dir: Path, analysis: dict[str, Any]) -> OracleOutcome:
         # Production is as long already: this reads the checkpoint and returns.
         simulation.run(production_ps=protocol.frame_ps)
         trajectories.append(simulation.trajectory())
-    results = analyse(trajectories, protocol, outcome.measurements[0].source, outcome.measurements[0].reference)
-    provenance = {**outcome.provenance, "results": results.details, "protocol": protocol.model_dump(mode="json")}
-    return outcome.model_copy(update={"measurements": results.measurements, "provenance": provenance})
+    return outcome, protocol, trajectories
