@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from saltloop.simulators import phases
+from saltloop.simulators.attempts import Attempts
+from saltloop.simulators.control_settings import Retry
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.sanity import check_homogeneous, check_liquid
 
@@ -101,6 +103,24 @@ def test_two_liquids_side_by_side_are_a_failure():
         check_homogeneous(trajectory(rattling(start, rng), ["EC"] * 90 + ["DEC"] * 90))
     assert caught.value.kind == "phase_separation"
     assert not caught.value.is_retryable
+
+
+def test_a_replica_that_separated_gives_no_trajectory(tmp_path):
+    rng = np.random.default_rng(2)
+    start = hard_spheres(rng)
+    start = start[np.argsort(start[:, 0])]
+    separated = SimpleNamespace(
+        run=lambda production_ps: (tmp_path / "md").mkdir(),
+        trajectory=lambda: trajectory(rattling(start, rng), ["EC"] * 90 + ["DEC"] * 90),
+        notes=[],
+        stage_words="production",
+        gentleness="",
+        store=SimpleNamespace(elapsed_s=1.0),
+    )
+    one = Attempts(tmp_path / "md", lambda *settings: separated, Retry(), platform=None)
+    with pytest.raises(SimulationFailureError, match="the liquid separated"):
+        one.run(100.0)
+    assert (tmp_path / "md.failed-1").is_dir()
 
 
 def test_a_partial_separation_is_a_warning():
