@@ -44,7 +44,8 @@ class Spool:
         self._queue: list[tuple[int, bytes]] = []
         self._n_queued = self._n_settled = 0
         self._failures: dict[int, OSError] = {}
-        self._queueing, self._committing = threading.Lock(), threading.Lock()
+        self._is_committing = False
+        self._changed = threading.Condition()
 
     def append(self, results: Sequence[LabResult], *, actor: str) -> list[str]:
         """Put results on disk, all of them or none, and return the ids that they will have in the campaign.
@@ -68,12 +69,17 @@ class Spool:
         listed = [result.to_dict() for result in results]
         entry = {"id": content_hash([actor, listed])[:32], "ts": utc_now(), "actor": actor, "results": listed}
         line = compact_json(entry).encode() + b"\n"
-        with self._queueing:
+        with self._changed:
             ticket, self._n_queued = self._n_queued, self._n_queued + 1
             self._queue.append((ticket, line))
-        with self._committing:
-            if ticket >= self._n_settled:
-                self._commit()
+            while self._is_committing and ticket >= self._n_settled:
+                self._changed.wait()
+            if is_mine := ticket >= self._n_settled:
+                self._is_committing = True
+                batch, self._queue = self._queue, []
+        if is_mine:
+            self._commit(batch)
+        with self._changed:
             failure = self._failures.pop(ticket, None)
         if failure is not None:
             raise SpoolError(
@@ -83,7 +89,9 @@ class Spool:
 
     def close(self) -> None:
         """Give the segment back; it is deleted once it is drained."""
-        with self._committing:
+        with self._changed:
+            while self._is_committing:
+                self._changed.wait()
             self._close_segment()
 
     def __enter__(self) -> Spool:
@@ -92,18 +100,26 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _commit(self) -> None:
+    def _commit(self, batch: Sequence[tuple[int, bytes]]) -> None:
         """One write and one sync for everything that waits; on failure the segment is cut back to what it was."""
-        with self._queueing:
-            batch, self._queue = self._queue, []
+        failure: OSError | None = None
         try:
             if self._fd < 0 or self._size > self._segment_bytes:
                 self._close_segment()
                 self._open_segment()
             self._write(b"".join(line for _, line in batch))
         except OSError as error:
-            self._failures |= {ticket: error for ticket, _ in batch}
-        self._n_settled = batch[-1][0] + 1
+            failure = error
+        except BaseException as error:
+            failure = OSError(errno.EIO, repr(error))
+            raise
+        finally:
+            with self._changed:
+                if failure is not None:
+                    self._failures |= {ticket: failure for ticket, _ in batch}
+                self._n_settled = batch[-1][0] + 1
+                self._is_committing = False
+                self._changed.notify_all()
 
     def _write(self, content: bytes) -> None:
         try:

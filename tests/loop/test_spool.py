@@ -1,0 +1,161 @@
+"""The spool: what was acknowledged is there after any crash, and is taken in exactly once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from lab_campaign import report, start
+from saltloop.chemistry.errors import DataError
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.spool import Spool, SpoolError
+from saltloop.loop.spool_drain import drain, waiting_segments
+from saltloop.loop.verdict import RefusedError
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    with start(tmp_path) as opened:
+        yield opened
+
+
+def no_model():
+    return None
+
+
+def script(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(TESTS / "crash_lab.py"), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def names(campaign):
+    return sorted(result.measurement["external_id"] for result in campaign.record.results.values())
+
+
+def test_what_is_appended_is_taken_in_with_its_senders_name(campaign):
+    with Spool(campaign.folder) as spool:
+        (key,) = spool.append([report("r1")], actor="robot1")
+        spool.append([report("r2"), report("r3")], actor="robot2")
+        assert drain(campaign, no_model) == 2
+        assert drain(campaign, no_model) == 0, "the segment is still open and is not read again"
+        spool.append([report("r4")], actor="robot1")
+        assert drain(campaign, no_model) == 1
+    assert key in campaign.record.results
+    assert names(campaign) == ["r1", "r2", "r3", "r4"]
+    assert [event.actor for event in campaign.events[-3:]] == ["robot1", "robot2", "robot1"]
+    drain(campaign, no_model)
+    assert not waiting_segments(campaign.folder), "closed and drained, it is deleted"
+
+
+def test_a_retry_is_taken_in_once(campaign):
+    with Spool(campaign.folder) as spool:
+        for _ in range(3):
+            spool.append([report("r1")], actor="robot1")
+    drain(campaign, no_model)
+    with Spool(campaign.folder) as spool:
+        spool.append([report("r1")], actor="robot1")
+    drain(campaign, no_model)
+    assert names(campaign) == ["r1"]
+
+
+def test_what_is_refused_is_on_record_once_and_keeps_nothing_else_out(campaign):
+    with Spool(campaign.folder) as spool:
+        for _ in range(2):
+            spool.append([report("r1"), report("r2", candidate_id="c9")], actor="robot1")
+        spool.append([report("r3")], actor="robot1")
+    drain(campaign, no_model)
+    assert names(campaign) == ["r3"], "what came together is taken whole or not at all"
+    (refused,) = [event for event in campaign.events if event.type == "request_refused"]
+    assert "candidate 'c9' is unknown" in refused.data["reason"]
+    assert refused.data["request"]["results"][0]["external_id"] == "r1"
+
+
+def test_a_result_without_a_name_is_not_acknowledged(campaign):
+    with Spool(campaign.folder) as spool, pytest.raises(DataError, match="needs an external_id"):
+        spool.append([report(None)], actor="robot1")
+
+
+def test_a_full_disk_acknowledges_nothing_and_leaves_no_piece(campaign, monkeypatch):
+    spool = Spool(campaign.folder)
+    spool.append([report("r1")], actor="robot1")
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, content, offset: write(fd, content[:10], offset))
+    with pytest.raises(SpoolError, match="only a part could be written"):
+        spool.append([report("r2")], actor="robot1")
+    monkeypatch.setattr(os, "pwrite", write)
+    spool.append([report("r3")], actor="robot1")
+    spool.close()
+    drain(campaign, no_model)
+    assert names(campaign) == ["r1", "r3"]
+
+
+def test_threads_share_a_sync(campaign, monkeypatch):
+    syncs = []
+    fsync = os.fsync
+
+    def slow(fd):
+        syncs.append(fd)
+        time.sleep(0.02)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    spool = Spool(campaign.folder, segment_bytes=10_000)
+    reports = [[report(f"r{first}-{number}") for number in range(10)] for first in range(8)]
+
+    def robot(first):
+        for one in reports[first]:
+            spool.append([one], actor="robots")
+
+    threads = [threading.Thread(target=robot, args=(first,)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    assert len(syncs) < 60, "80 results"
+    assert len(waiting_segments(campaign.folder)) > 1, "a segment that has grown is closed"
+    drain(campaign, no_model)
+    assert len(names(campaign)) == 80
+
+
+def test_killed_robots_and_a_killed_controller_give_each_result_once(tmp_path):
+    """SIGKILL while robots append; SIGKILL while their results are taken in; all of it retried."""
+    n = 200
+    with start(tmp_path) as campaign:
+        n_events = campaign.record.n_events
+    acknowledged = set()
+    for stop_after in (5, 40, None):
+        process = script("append", tmp_path / "lab", n)
+        for line in process.stdout:
+            acknowledged.add(line.strip())
+            if stop_after and len(acknowledged) >= stop_after:
+                process.send_signal(signal.SIGKILL)
+                break
+        process.communicate()
+        for mode in ("after", "within"):
+            script("receive", tmp_path / "lab", mode, n_events).communicate()
+        n_events = Campaign.read(tmp_path / "lab").record.n_events
+    script("receive", tmp_path / "lab", "after", 10_000).communicate()
+    campaign = Campaign.read(tmp_path / "lab")
+    assert len(acknowledged) == n
+    assert names(campaign) == sorted(f"r{number}" for number in range(n))
+    assert not [event for event in campaign.events if event.type == "request_refused"]
+
+
+def test_a_damaged_line_is_said_and_the_rest_taken(campaign):
+    with Spool(campaign.folder) as spool:
+        spool.append([report("r1")], actor="robot1")
+    (segment,) = waiting_segments(campaign.folder)
+    segment.write_bytes(b'{"id": "x", "actor": "robot1"}\n' + segment.read_bytes() + b'{"torn')
+    drain(campaign, no_model)
+    assert names(campaign) == ["r1"]
+    assert "the line is damaged" in campaign.events[-2].data["reason"] + campaign.events[-1].data.get("reason", "")
+    assert not waiting_segments(campaign.folder), "nobody was told that the torn line is safe"
+    assert issubclass(RefusedError, DataError)
