@@ -21,7 +21,7 @@ from typing import Any
 from md_conductivity_tables import report
 from md_reanalyse import reanalysed
 from md_reference import Electrolyte, electrolytes
-from md_results import FOLDER, read_rows, remember, row_of
+from md_results import FOLDER, read_rows, remember, row_of, show
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.job import read_outcome, run_job, write_job
 from saltloop.simulators.oracle import OracleOutcome, UnsupportedFormulationError, build_oracle
@@ -53,9 +53,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--analyse-only", action="store_true", help="analyse the trajectories that there are again")
     parser.add_argument("--table", action="store_true", help="only the tables and the plot")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/benchmarks.md as well")
     arguments = parser.parse_args()
     if arguments.table:
-        return _tables()
+        return _tables(arguments)
     if arguments.out is None:
         parser.error("--out is needed where jobs are run or analysed")
     wanted = [one for one in electrolytes() if not arguments.match or arguments.match in str(one.formulation)]
@@ -76,7 +77,7 @@ def main() -> int:
             print(f"{one.formulation}: {outcome.failure.reason}", file=sys.stderr, flush=True)
         else:
             remember(row_of(str(one.formulation), outcome), RESULTS)
-    return _tables() or int(n_failed > 0)
+    return _tables(arguments) or int(n_failed > 0)
 
 
 def _outcome(one: Electrolyte, folder: Path, arguments: argparse.Namespace) -> OracleOutcome:
@@ -105,8 +106,8 @@ def _why_unsupported(one: Electrolyte, arguments: argparse.Namespace) -> str:
     return ""
 
 
-def _tables() -> int:
-    print(report(read_rows(RESULTS), PLOT))
+def _tables(arguments: argparse.Namespace) -> int:
+    show(report(read_rows(RESULTS), PLOT), "md_conductivity.py", in_docs=arguments.docs)
     return 0
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from md_reference import PureLiquid, electrolytes, pure_liquids
-from md_results import FOLDER, read_rows, remember, row_of
+from md_results import FOLDER, read_rows, remember, row_of, show
 from saltloop.simulators.job import run_job, write_job
 
 RESULTS = FOLDER / "md_densities.csv"
@@ -38,11 +38,12 @@ def main() -> int:
     parser.add_argument("--platform", default="CPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="only the table")
+    parser.add_argument("--docs", action="store_true", help="put the table into docs/benchmarks.md as well")
     arguments = parser.parse_args()
     if not arguments.table and arguments.out is None:
         parser.error("--out is needed where jobs are run")
     is_good = arguments.table or run(arguments)
-    print(table())
+    show(table(), "md_densities.py", in_docs=arguments.docs)
     return int(not is_good)
 
 

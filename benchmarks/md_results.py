@@ -11,6 +11,7 @@ from saltloop.simulators.oracle import OracleOutcome
 from saltloop.simulators.protocols import ForceFieldSettings
 
 FOLDER = Path(__file__).parent / "results"
+DOCS = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 SKIPPED = ("conductivity",)
 """Twice there, once under the name of its estimator; of coordination numbers the total is kept."""
 SCALES = tuple(name for name in ForceFieldSettings.model_fields if name.endswith("_scale"))
@@ -66,3 +67,16 @@ def remember(row: dict[str, str], path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows.values())
     temporary.replace(path)
+
+
+def show(text: str, script: str, *, in_docs: bool) -> None:
+    """Print tables, and put them into the docs' place for a script's tables where that is asked for."""
+    print(text)
+    if not in_docs:
+        return
+    page, mark, end = DOCS.read_text(encoding="utf-8"), f"<!-- {script} --table -->\n", "<!-- end -->"
+    before, _, rest = page.partition(mark)
+    _, _, after = rest.partition(end)
+    if not after:
+        raise ValueError(f"{DOCS} has no place marked {mark.strip()!r} with an {end!r} after it")
+    DOCS.write_text(f"{before}{mark}{text}\n{end}{after}", encoding="utf-8")
