@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from md_reference import Electrolyte, electrolytes
@@ -14,6 +15,8 @@ from saltloop.loop.discrepancy import Discrepancy
 
 Row = Mapping[str, str]
 REPORTED = "conductivity_combined"
+TICKS_MS_CM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+RING: dict[str, Any] = {"marker": "o", "ls": "", "ms": 9, "mfc": "none", "mec": "0.3", "mew": 0.7}
 TARGETS = {"raw": 0.30, "calibrated": 0.15, "rank": 0.85}
 
 
@@ -42,6 +45,7 @@ def report(rows: Sequence[Row], plot: Path | None) -> str:
     text = [_measures(found), _liquids(next(one for one in found if one.estimator == REPORTED), rows)]
     if plot is not None:
         parity_plot(next(one for one in found if one.estimator == REPORTED), plot)
+        text.append(f"![Simulated and measured conductivity](images/{plot.name})")
     return "\n\n".join(text)
 
 
@@ -160,10 +164,15 @@ def parity_plot(one: Compared, path: Path) -> None:
                 color=colours[salt],
                 label=salt,
             )
-            axes.plot(one.measured[chosen], value[chosen], "o", ms=9, mfc="none", mec="0.3", mew=0.7)
+            axes.plot(one.measured[chosen], value[chosen], **RING)
+        axes.plot([], [], **RING, label="used for choosing")
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
         axes.set(xlabel="measured conductivity (mS/cm)", title=title)
         axes.set_aspect("equal")
+        ticks = [tick for tick in TICKS_MS_CM if low < tick < high]
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+            axis.set_ticks([], minor=True)
         axes.grid(which="major", alpha=0.3)
     figure.axes[0].set_ylabel("simulated conductivity (mS/cm)")
     figure.axes[1].legend(fontsize=8, frameon=False, loc="lower right")

@@ -31,14 +31,13 @@ from saltloop.simulators.species_parameters import SpeciesParameters, parameters
 RESULTS = FOLDER / "md_forcefield.csv"
 GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3
 AS_FILED: dict[str, float] = {"charge": 1.0, "sigma": 1.0, "epsilon": 1.0}
+CHOSEN: dict[str, float] = {"charge": 0.95, "sigma": 0.965, "epsilon": 0.8}
+CARBONATES = ("EMC at 298.15 K", "EC at 313.15 K", "DMC at 298.15 K", "DEC at 298.15 K", "PC at 298.15 K")
 RUNS: tuple[tuple[str, dict[str, float]], ...] = (
-    *((text, AS_FILED) for text in ("EMC at 298.15 K", "EC at 313.15 K", "DME at 298.15 K", "AN at 298.15 K")),
+    *((text, CHOSEN) for text in CARBONATES),
+    *((text, AS_FILED) for text in (*CARBONATES, "DME at 298.15 K", "AN at 298.15 K")),
     ("EMC at 298.15 K", {"charge": 1.0, "sigma": 0.98, "epsilon": 0.8}),
-    ("EMC at 298.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}),
     ("EC at 313.15 K", {"charge": 0.87, "sigma": 0.988, "epsilon": 1.0}),
-    ("EC at 313.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}),
-    *((f"{name} at 298.15 K", {"charge": 0.95, "sigma": 0.97, "epsilon": 0.8}) for name in ("DMC", "DEC", "PC")),
-    *((f"{name} at 298.15 K", AS_FILED) for name in ("DMC", "DEC", "PC")),
 )
 SEED = 1
 
