@@ -36,7 +36,10 @@ PROTOCOL: dict[str, Any] = {
     "checkpoint_ps": 1.0,
     "replicas": 1,
 }
-STAGES = ("soften", "nvt", "anneal", "npt", "settle", "produce")
+STAGE_PS = {"soften": 1.0, "nvt": 4.0, "npt": 10.0, "settle": 2.0, "produce": 40.0}
+STAGES = tuple(STAGE_PS)
+STARTUP_S = 1.0
+"""Processor time before a session steps: imports, and building the context."""
 MAX_DEVIATION = 3.0
 """In standard errors of a difference."""
 
@@ -52,12 +55,14 @@ def main() -> int:
     undisturbed, seconds = [], []
     for index in range(arguments.undisturbed):
         job = prepared(arguments.folder / f"undisturbed-{index + 1}", arguments.seed + 100 * (index + 1))
-        seconds.append(session(job, None))
+        noted = job / "cpu_s.txt"
+        if not noted.exists():
+            noted.write_text(f"{session(job, None):.1f}")
+        seconds.append(float(noted.read_text()))
         undisturbed.append(run_job(job))
         print(f"undisturbed run {index + 1}: {seconds[-1]:.0f} s of processor time", file=sys.stderr, flush=True)
     job = prepared(arguments.folder / "killed", arguments.seed)
-    each = max(seconds) * 1.5 / arguments.kills
-    rows = kill(job, arguments.kills, each, np.random.default_rng(arguments.seed))
+    rows = kill(job, arguments.kills, float(np.mean(seconds)), np.random.default_rng(arguments.seed))
     session(job, None)
     outcome = run_job(job)
     report = {
@@ -118,14 +123,23 @@ def position(job: Path) -> tuple[int, float]:
     return 1 + STAGES.index(checkpoint.stage), checkpoint.steps * timestep_ps
 
 
-def kill(job: Path, n: int, each_s: float, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Kill ``n`` sessions; where each one stood, and how far its checkpoint fell behind the one before (0 if not)."""
+def share_done(job: Path) -> float:
+    """Of the steps of a whole run, those before the last checkpoint."""
+    number, done_ps = position(job)
+    before_ps = sum(STAGE_PS[stage] for stage in STAGES[: max(0, number - 1)])
+    return (before_ps + done_ps) / sum(STAGE_PS.values())
+
+
+def kill(job: Path, n: int, whole_s: float, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Kill ``n`` sessions; where each one stood, and how far its checkpoint fell behind the one before (0 if not).
+
+    ``whole_s`` is the processor time of an undisturbed run: what is left of it is shared among the kills that are left.
+    """
     rows: list[dict[str, Any]] = []
-    startup_s, before = 2.0, position(job)
+    before = position(job)
     while len(rows) < n and not (job / "result.json").exists():
-        # Time to import everything, to build contexts, and then some of the run; short ones hit the start.
-        limit = float(rng.uniform(0, 2 * (startup_s + each_s)))
-        used = session(job, limit)
+        each_s = max(0.1, whole_s * (1 - share_done(job)) / (n - len(rows) + 1))
+        used = session(job, float(rng.uniform(0, STARTUP_S + 2 * each_s)))
         if (job / "result.json").exists():
             break
         after = position(job)
