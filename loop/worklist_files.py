@@ -85,7 +85,7 @@ def _targets(vial: Vial) -> dict[str, float]:
 
 def _cells(vial: Vial) -> dict[str, Any]:
     predicted = vial.predicted
-    made = "; ".join(f"{one.name} {one.amount:g} {one.unit}" for one in vial.plan.components)
+    made = "; ".join(f"{one.name} {one.amount:.10g} {one.unit}" for one in vial.plan.components)
     return {
         "vial": vial.code,
         "kind": vial.kind,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from saltloop.chemistry.density import PREPARATION_TEMPERATURE_K, solvent_density
-from saltloop.chemistry.errors import FormulationError
+from saltloop.chemistry.errors import FormulationError, SaltloopError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.result_liquid import from_components
 from saltloop.chemistry.result_schema import Component
@@ -166,7 +166,7 @@ class _StockMix:
             density, error = stock.density_g_cm3, 0.0
             if density is None:
                 density, error = liquid.solution_density()
-        except FormulationError as problem:
+        except SaltloopError as problem:
             raise FormulationError(f"Stock {stock.name!r} of 'lab.stocks': {problem}") from None
         return cls(
             stock.name,
