@@ -1,12 +1,12 @@
-"""Quantum chemistry of the species whose force-field parameters are our own: geometry, Hessian, charges.
+"""Quantum chemistry of the species whose parameters are our own (and of BF4-, PF6-): geometry, Hessian, charges.
 
     python benchmarks/forcefield_quantum.py                # every one that is missing
     python benchmarks/forcefield_quantum.py BOB- TEOS      # these, anew
 
 Geometry and Hessian: B3LYP by PySCF for the small ones (``ACCURATE``), GFN2-xTB by tblite for the others.
-Charges: least squares on the B3LYP potential (of the largest: PBE) on four Merz-Kollman shells (Besler, Merz, Kollman,
-J. Comput. Chem. 11 (1990) 431) with the hyperbolic restraint of RESP (Bayly et al., J. Phys. Chem. 97 (1993) 10269),
-equivalent atoms equal. Writes ``simulators/parameters/quantum/NAME.json``, from which ``make_parameters`` works.
+Charges: least squares on the B3LYP potential (of the largest: an estimate) on four Merz-Kollman shells (Besler, Merz,
+Kollman, J. Comput. Chem. 11 (1990) 431) with the hyperbolic restraint of RESP (Bayly et al., J. Phys. Chem. 97 (1993)
+10269), equivalent atoms equal. Writes ``simulators/parameters/quantum/NAME.json``, which ``make_parameters`` reads.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from saltloop.simulators.parameters.own import equivalent_atoms
 from saltloop.simulators.parameters.reference import FOLDER, QuantumReference, write_reference
-from saltloop.surrogates.quantum_geometry import relaxed, sphere
+from saltloop.surrogates.quantum_geometry import Geometry, relaxed, sphere
 
 SPECIES = {
     "ClO4-": "[O-]Cl(=O)(=O)=O",
     "AsF6-": "F[As-](F)(F)(F)(F)F",
+    "BF4-": "[B-](F)(F)(F)F",
+    "PF6-": "[P-](F)(F)(F)(F)(F)F",
     "DFOB-": "O=C1O[B-](F)(F)OC1=O",
     "BOB-": "O=C1O[B-]2(OC1=O)OC(=O)C(=O)O2",
     "BMB-": "O=C1CC(=O)O[B-]2(O1)OC(=O)CC(=O)O2",
@@ -33,10 +35,10 @@ SPECIES = {
     "PDI-": "N#Cc1nc([n-]c1C#N)C(F)(F)C(F)(F)F",
     "BPFPB-": ("FC(F)(F)C1(C(F)(F)F)O[B-]2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F"),
 }
-ACCURATE = {"AsF6-": "def2-SVPD"}
-"""Basis sets of those whose geometry and Hessian are B3LYP's: GFN2-xTB's vibrations of As-F are a third too slow."""
-LARGE = ("BPFPB-",)
-"""Their potential is that of PBE/def2-SVP, which costs a tenth."""
+ACCURATE = {"AsF6-": "def2-SVPD", "BF4-": "def2-SVPD", "PF6-": "def2-SVPD"}
+"""Basis sets of those whose geometry and Hessian are B3LYP's: GFN2-xTB makes fluorides of main-group atoms too soft."""
+LARGE = {"BPFPB-": ("[B-]", "C")}
+"""Too large for a B3LYP potential here: charges are estimated from those of the molecule with another atom."""
 BOHR_NM = 0.0529177210903
 HESSIAN_UNIT = 2625.4996 / BOHR_NM**2
 """kJ/mol/nm2 in one hartree/bohr2."""
@@ -62,7 +64,7 @@ def main() -> int:
 def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
     """Compute one species."""
     smiles = SPECIES[name]
-    found = relaxed(smiles)
+    found = _embedded(smiles) if name in LARGE else relaxed(smiles)
     elements, positions = _symbols(found.numbers), gfn2_minimum(found.numbers, found.positions_bohr, found.charge)
     if name in ACCURATE:
         positions, hessian = _b3lyp_minimum(found.numbers, positions, found.charge, ACCURATE[name])
@@ -71,8 +73,11 @@ def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
         hessian = gfn2_hessian(found.numbers, positions, found.charge)
         method = "GFN2-xTB"
     charges, relative_rms, level = None, None, ""
-    if has_charges:
-        level = "PBE/def2-SVP" if name in LARGE else f"B3LYP/{ACCURATE.get(name, '6-31+G*')}"
+    if has_charges and name in LARGE:
+        charges = estimated_charges(smiles, smiles.replace(*LARGE[name]), positions, found.charge)
+        level = "OpenFF NAGL of the molecule with C for B, and the change of GFN2-xTB's charges from C to B"
+    elif has_charges:
+        level = f"B3LYP/{ACCURATE.get(name, '6-31+G*')}"
         field = _field(found.numbers, positions, found.charge, *reversed(level.split("/")))
         field.kernel()
         if not field.converged:
@@ -92,6 +97,43 @@ def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
         charges_relative_rms=relative_rms,
         versions=f"pyscf {version('pyscf')}, tblite {version('tblite')}, rdkit {version('rdkit')}",
     )
+
+
+def _embedded(smiles: str) -> Geometry:
+    """One embedded conformer, of a molecule that has only one."""
+    from rdkit import Chem
+    from rdkit.Chem import rdDistGeom
+
+    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    rdDistGeom.EmbedMolecule(molecule, randomSeed=7)
+    numbers = np.array([atom.GetAtomicNum() for atom in molecule.GetAtoms()])
+    positions = molecule.GetConformer().GetPositions() / (10 * BOHR_NM)
+    return Geometry(numbers, positions, Chem.GetFormalCharge(molecule), float("nan"))
+
+
+def estimated_charges(smiles: str, analog: str, positions: np.ndarray, charge: int) -> tuple[float, ...]:
+    """NAGL's charges (e) of the analogue, changed as GFN2-xTB's charges change from the analogue to the species.
+
+    Both are relaxed by GFN2-xTB from the species' geometry; equivalent atoms are made equal. Needs the extra
+    ``forcefield``.
+    """
+    from openff.toolkit import Molecule
+    from openff.toolkit.utils.nagl_wrapper import NAGLToolkitWrapper
+    from saltloop.simulators.parametrise import CHARGE_MODEL
+
+    molecule = Molecule.from_smiles(analog, allow_undefined_stereo=True)
+    molecule.assign_partial_charges(CHARGE_MODEL, toolkit_registry=NAGLToolkitWrapper())
+    nagl = np.array([float(one) for one in molecule.partial_charges.m])
+    ours, theirs = _embedded(smiles).numbers, np.array([atom.atomic_number for atom in molecule.atoms])
+    neutral = gfn2_minimum(theirs, positions, 0)
+    change = _gfn2_charges(ours, positions, charge) - _gfn2_charges(theirs, neutral, 0)
+    groups = np.array(equivalent_atoms(smiles))
+    mean = np.bincount(groups, nagl + change) / np.bincount(groups)
+    return _exact(mean, groups, charge)
+
+
+def _gfn2_charges(numbers: np.ndarray, positions: np.ndarray, charge: int) -> np.ndarray:
+    return np.asarray(_calculator(numbers, positions, charge).singlepoint().get("charges"))
 
 
 def _symbols(numbers: np.ndarray) -> tuple[str, ...]:
@@ -165,7 +207,7 @@ def _field(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int, basis: 
 def _b3lyp_minimum(
     numbers: np.ndarray, start_bohr: np.ndarray, charge: int, basis: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of an octahedron: GFN2-xTB has the shape, and its size comes from a parabola through three energies."""
+    """Of a tetrahedron or an octahedron: GFN2-xTB has the shape, a parabola through three energies the size."""
     centre = start_bohr[np.argmin(np.bincount(numbers)[numbers])]
     field = _field(numbers, start_bohr, charge, basis, "b3lyp")
 
@@ -199,13 +241,15 @@ def resp_charges(field: Any, elements: tuple[str, ...], smiles: str) -> tuple[tu
     groups = np.array(equivalent_atoms(smiles))
     charges = restrained_fit(1 / distances, potential, groups, [one != "H" for one in elements], field.mol.charge)
     deviation = np.sqrt(np.mean((charges[groups] @ (1 / distances).T - potential) ** 2) / np.mean(potential**2))
-    exact = np.round(charges, 6)
-    members = np.bincount(groups)
-    # What rounding leaves over goes to a group of one atom, or is shared by the smallest group.
-    rest = field.mol.charge - float(exact @ members)
+    return _exact(charges, groups, field.mol.charge), float(deviation)
+
+
+def _exact(charges: np.ndarray, groups: np.ndarray, total: int) -> tuple[float, ...]:
+    """Charges (e) of the atoms from those of the groups, rounded; what is over goes to the smallest group."""
+    exact, members = np.round(charges, 6), np.bincount(groups)
     smallest = int(np.argmin(members))
-    exact[smallest] += rest / members[smallest]
-    return tuple(round(float(one), 8) for one in exact[groups]), float(deviation)
+    exact[smallest] += (total - float(exact @ members)) / members[smallest]
+    return tuple(round(float(one), 8) for one in exact[groups])
 
 
 def restrained_fit(

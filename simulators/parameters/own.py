@@ -204,5 +204,5 @@ def _sources(own: OwnSpecies) -> str:
 
 
 def _of_quantum_chemistry(found: QuantumReference) -> dict[str, Any]:
-    rms = f"relative RMS {found.charges_relative_rms:.3f}"
-    return {"ours": True, "charges": f"{found.charges_method} ({rms}), unscaled", "versions": found.versions}
+    rms = "" if found.charges_relative_rms is None else f" (relative RMS {found.charges_relative_rms:.3f})"
+    return {"ours": True, "charges": f"{found.charges_method}{rms}, unscaled", "versions": found.versions}
