@@ -169,7 +169,7 @@ def _conductivities(
 ) -> Conductivities:
     independent = nernst_einstein_conductivity(diffusion, ions, **state)
     factor = conductivity_factor(**state) / 2
-    collective = Conductivity(charge.slope.value * factor, charge.slope.standard_error * factor)
+    collective = _bounded(charge.slope.value * factor, charge.slope.standard_error * factor, independent)
     ionicity = collective.value_mS_cm / independent.value_mS_cm
     error = math.hypot(collective.standard_error_mS_cm, ionicity * independent.standard_error_mS_cm)
     error /= abs(independent.value_mS_cm)
@@ -181,6 +181,15 @@ def _conductivities(
         ionicity=ionicity,
         ionicity_error=error,
     )
+
+
+def _bounded(value: float, error: float, independent: Conductivity) -> Conductivity:
+    """The collective conductivity, no less certain than that it lies between zero and Nernst-Einstein's upper end.
+
+    Ions of opposite charge move together rather than apart, so that independent motion is the most that they carry.
+    """
+    upper = independent.value_mS_cm + 2 * independent.standard_error_mS_cm
+    return Conductivity(value, min(error, max(abs(value), upper - value) / 2))
 
 
 def _combined(independent: Conductivity, ionicity: float, error: float) -> Conductivity:

@@ -204,3 +204,10 @@ def test_plots_and_tables_are_written(results, tmp_path):
         assert all(len(row.split(",")) == len(header.split(",")) for row in rows)
     assert (tmp_path / "msd.csv").read_text().startswith("lag_ps,Li+ (nm2),PF6- (nm2)")
     assert "g EC carbonyl O" in (tmp_path / "rdf.csv").read_text()
+
+
+def test_the_collective_conductivity_is_no_less_certain_than_its_bounds():
+    found = values(analysed(walking(14, n_frames=40)))
+    collective, upper = found["conductivity_collective"], found["conductivity_nernst_einstein"]
+    most = upper.value + 2 * upper.standard_uncertainty
+    assert collective.value + 2 * collective.standard_uncertainty <= max(most, 2 * collective.value) + 1e-9
