@@ -40,12 +40,13 @@ PROTOCOL = {
     "box": {"target_atoms": 128, "min_ion_pairs": 1},
     "minimise": {"max_iterations": 5},
     "soften": {"duration_ps": 0.02},
-    "equilibrate_nvt": {"duration_ps": 0.1, "friction_per_ps": 10.0},
+    "equilibrate_nvt": {"duration_ps": 0.05, "friction_per_ps": 10.0},
     "produce": {"duration_ps": 0.2, "timestep_fs": 2.0, "friction_per_ps": 2.0, "hydrogens": TRITIUM},
     "frame_ps": 0.01,
     "structure_ps": 0.01,
     "checkpoint_ps": 0.02,
 }
+PIECE_PS = 0.04
 SHELL_NM = 0.28
 """Lithium and the oxygens that bind it, where no first minimum is found."""
 SEED = 3
@@ -69,7 +70,7 @@ def main() -> int:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Pieces of 0.1 ps, the results written after each."""
+    """Piece by piece, the results written after each."""
     spec = MLFFSpec(
         model=arguments.model,
         protocol=PROTOCOL,
@@ -90,14 +91,14 @@ def run(arguments: argparse.Namespace) -> None:
         progress=lambda share, words: print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True),
         fixed_density_g_cm3=density,
     )
-    length_ps = oracle.protocol.produce.duration_ps
+    length_ps = PIECE_PS
     while True:
         started = time.process_time()
         simulation.run(length_ps)
         remember(arguments.model, simulation, time.process_time() - started)
         if length_ps >= arguments.ps - 1e-9:
             return
-        length_ps = min(arguments.ps, length_ps + 0.1)
+        length_ps = min(arguments.ps, length_ps + PIECE_PS)
 
 
 def remember(model: str, simulation: Simulation, cpu_s: float) -> None:
