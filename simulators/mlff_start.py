@@ -33,7 +33,7 @@ class ClassicalStart:
         return {
             "forces": "the classical force field, at the same density",
             "protocol": self.protocol.name,
-            "length_ps": self.protocol.length_ps,
+            "length_ps": self._at_constant_volume().length_ps,
             "force_field": self.protocol.force_field.model_dump(mode="json"),
         }
 
@@ -75,13 +75,17 @@ class ClassicalStart:
         notes += carbonate_conformers(start.contents.molecules, positions)
         return positions, edge
 
+    def _at_constant_volume(self) -> Protocol:
+        """No longer than the protocol's first production."""
+        return self.protocol.model_copy(update={"density": "given", "density_g_cm3": None, "stop": None})
+
     def _fitting(self, edge_nm: float) -> Protocol:
-        """With a cutoff that fits into the box, and no longer than the protocol's first production."""
+        """With a cutoff that fits into the box."""
         settings = self.protocol.force_field
         cutoff_nm = min(settings.cutoff_nm, CUTOFF_SHARE * edge_nm)
         switch_nm = min(settings.switch_nm, 0.2 * cutoff_nm)
         force_field = settings.model_copy(update={"cutoff_nm": cutoff_nm, "switch_nm": switch_nm})
-        return self.protocol.model_copy(update={"force_field": force_field, "stop": None, "density": "given"})
+        return self._at_constant_volume().model_copy(update={"force_field": force_field})
 
 
 def _fingerprint(

@@ -9,6 +9,7 @@ import pytest
 from analytic_potential import SpringLiquid
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
+from saltloop.loop.oracle_settings import OracleSettings
 from saltloop.simulators import mlff_oracle as oracle_module
 from saltloop.simulators.boxes import contents_of
 from saltloop.simulators.conformers import carbonate_conformers, ester_torsions
@@ -270,6 +271,12 @@ def test_what_is_known_of_the_models_errors_is_said():
     assert any("LiPF6, FEC" in one for one in warnings)
     own = MLFFSpec(model=SPRINGS, density="simulated")
     assert known_limits(own, liquid, own.resolved_protocol()) == []
+
+
+def test_a_campaign_file_may_name_it():
+    settings = OracleSettings.model_validate({**SPEC, "budget_s": 60})
+    assert settings.yields == "mlff"
+    assert build_oracle(settings.spec(), BOOK).name == "mlff"
 
 
 # Budget
