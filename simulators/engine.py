@@ -236,7 +236,7 @@ class Simulation:
         before = sum(one.max_cost for one in self.stages[: self.stages.index(stage)])
         share = (before + done * stage.stride) / sum(one.max_cost for one in self.stages)
         density = f", {recorder.density:.3f} g/cm3" if recorder and recorder.density else ""
-        speed = f", {samples_per_s * stage.sample_ps / 1e3 * 86_400:.0f} ns/day" if samples_per_s else ""
+        speed = f", {samples_per_s * stage.sample_ps / 1e3 * 86_400:.3g} ns/day" if samples_per_s else ""
         self.progress(0.02 + 0.98 * share, f"{stage.at(done)}{density}{speed} ({self.platform.description})")
 
     def _note(self, note: str) -> None:
