@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .displacements import Displacements, displacements, joined
-from .fitting import calibrated_relative_error
+from .fitting import VETO_SIGMAS, calibrated_relative_error
 
 Array = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ MAX_RELATIVE_ERROR = 0.25
 MAX_EXTRAPOLATION = 2.0
 """The viscosity at k = 0 over that of the longest wave; more shows a box too small for waves."""
 STRAIGHT_SIGMAS = 1.5
-"""Standard errors by which the slope of a later window may differ."""
+"""Standard errors by which the slopes of later windows may differ; no later window differs by ``VETO_SIGMAS``."""
 WAVE_PRIOR = 0.15
 """How much the longest wave may be more fluid than k = 0 before the data say so, as a standard deviation."""
 SLIP, STICK = 4.0, 6.0
@@ -108,12 +108,11 @@ def straight_window(found: Displacements) -> tuple[tuple[float, float], float]:
     change = math.inf
     for index in range(len(starts) - 1, -1, -1):
         later = [j for j in range(index, len(starts)) if starts[j] >= 2 * starts[index]]
-        if not later:
-            continue
-        apart = [abs(slopes[index].value - slopes[j].value) > STRAIGHT_SIGMAS * errors[j] for j in later]
-        if any(apart) or slopes[index].value <= 0:
+        apart = [abs(slopes[index].value - slopes[j].value) for j in later]
+        if any(gap > VETO_SIGMAS * errors[j] for gap, j in zip(apart, later, strict=True)) or slopes[index].value <= 0:
             break
-        best, change = index, abs(slopes[later[0]].value / slopes[index].value - 1)
+        if later and all(gap <= STRAIGHT_SIGMAS * errors[j] for gap, j in zip(apart, later, strict=True)):
+            best, change = index, abs(slopes[later[0]].value / slopes[index].value - 1)
     return slopes[best].window_ps, change
 
 
