@@ -79,6 +79,7 @@ OWN_SPECIES = (
         "B",
         {"B": CLP_BORON},
         "FC(F)(F)C1(C(F)(F)F)OC2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F",
+        is_rigid=True,
     ),
     OwnSpecies("TDI-", ("CVVIFWCYVZRQIY-UHFFFAOYSA-N",), None, {}, "N#Cc1nc([n-]c1C#N)C(F)(F)F", is_rigid=True),
     OwnSpecies("PDI-", ("MZIWZISHQWKQFM-UHFFFAOYSA-N",), None, {}, "N#Cc1nc([n-]c1C#N)C(F)(F)C(F)(F)F", is_rigid=True),
