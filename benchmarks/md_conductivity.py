@@ -85,7 +85,11 @@ def _outcome(one: Electrolyte, folder: Path, arguments: argparse.Namespace) -> O
     if not (folder / "result.json").exists():
         write_job(folder, job_key=one.slug, oracle_spec=_spec(arguments), formulation=one.formulation, seed=SEED)
         print(f"{one.formulation} ...", file=sys.stderr, flush=True)
-        return run_job(folder)
+        outcome = run_job(folder)
+        if outcome.failure and outcome.failure.kind == "foreign_checkpoint":
+            # The version that began the job can still go on with it.
+            (folder / "result.json").unlink()
+        return outcome
     outcome = read_outcome(folder)
     assert outcome is not None
     if arguments.analyse_only and not outcome.failure:
