@@ -110,7 +110,8 @@ def write_inputs(box: Simulation, folder: Path) -> dict[str, Any]:
                 r, v = positions[atom_number], velocities[atom_number]
                 atom_number += 1
                 numbers = "".join(f"{x:14.9f}" for x in r) + "".join(f"{x:14.10f}" for x in v)
-                rows.append(f"{residue % 100000:5d}M{number:<4d}{f'A{index}':>5s}{atom_number % 100000:5d}{numbers}")
+                name = f"{one.atoms[index].element}{index}"
+                rows.append(f"{residue % 100000:5d}M{number:<4d}{name:>5s}{atom_number % 100000:5d}{numbers}")
     rows.append(f"{edge:.9f} {edge:.9f} {edge:.9f}")
     (folder / "box.gro").write_text("\n".join(rows) + "\n")
     return ewald(box, edge)
@@ -120,8 +121,11 @@ def molecule_type(name: str, number: int, one: SpeciesParameters, settings: Forc
     """The sections of one molecule."""
     masses = atom_masses(one, settings.hydrogen_mass_u)
     lines = ["", "[ moleculetype ]", f"{name} 3", "", "[ atoms ]"]
+    # Names begin with the element: by them GROMACS finds the bonds to hydrogen that it constrains.
     for index, (atom, mass) in enumerate(zip(one.atoms, masses, strict=True), start=1):
-        lines.append(f"{index} T{number}x{index - 1} 1 {name} A{index - 1} {index} {atom.charge:.10g} {mass:.8g}")
+        lines.append(
+            f"{index} T{number}x{index - 1} 1 {name} {atom.element}{index - 1} {index} {atom.charge:.10g} {mass:.8g}"
+        )
     lines += ["", "[ bonds ]"]
     lines += [f"{i + 1} {j + 1} 1 {length:.10g} {k:.10g}" for i, j, length, k in one.bonds]
     lines += ["", "[ pairs ]"]

@@ -135,7 +135,8 @@ def kill(job: Path, n: int, whole_s: float, rng: np.random.Generator) -> list[di
 
     ``whole_s`` is the processor time of an undisturbed run: what is left of it is shared among the kills that are left.
     """
-    rows: list[dict[str, Any]] = []
+    noted = job / "kills.json"
+    rows: list[dict[str, Any]] = json.loads(noted.read_text()) if noted.exists() else []
     before = position(job)
     while len(rows) < n and not (job / "result.json").exists():
         each_s = max(0.1, whole_s * (1 - share_done(job)) / (n - len(rows) + 1))
@@ -146,6 +147,7 @@ def kill(job: Path, n: int, whole_s: float, rng: np.random.Generator) -> list[di
         back_ps = before[1] - after[1] if after[0] == before[0] else (0.0 if after[0] > before[0] else np.inf)
         stage = "start" if after[0] == 0 else STAGES[after[0] - 1]
         rows.append({"cpu_s": round(used, 2), "stage": stage, "ps": round(after[1], 3), "back_ps": max(0.0, back_ps)})
+        noted.write_text(json.dumps(rows))
         print(f"kill {len(rows)}: {rows[-1]}", file=sys.stderr, flush=True)
         before = after
     return rows
@@ -168,19 +170,25 @@ def seams(job: Path) -> dict[str, float]:
 
 
 def compared(outcome: OracleOutcome, others: list[OracleOutcome]) -> dict[str, dict[str, Any]]:
-    """Each quantity of the killed run, the mean of the others, and their difference over its standard error."""
+    """Each quantity of the killed run, the mean of the others, and their difference over its standard error.
+
+    The error of a run is the stated one, or the spread of the undisturbed runs where that is larger: what does not
+    change within a run this short, such as which ions are paired, hangs on the packing.
+    """
     rows = {}
     for one in outcome.measurements:
         same = [m for other in others for m in other.measurements if m.quantity == one.quantity]
-        mean = float(np.mean([m.value for m in same]))
-        error = float(np.sqrt(sum(m.standard_uncertainty**2 for m in same))) / len(same)
+        values = np.array([m.value for m in same])
+        spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        of_each = max(float(np.sqrt(np.mean([m.standard_uncertainty**2 for m in same]))), spread)
+        error = float(np.hypot(max(one.standard_uncertainty, spread), of_each / np.sqrt(len(values))))
         rows[one.quantity] = {
             "killed": one.value,
             "standard_error": one.standard_uncertainty,
-            "undisturbed": mean,
-            "undisturbed_error": error,
+            "undisturbed": values.tolist(),
+            "undisturbed_errors": [m.standard_uncertainty for m in same],
             "unit": one.unit,
-            "deviation": round((one.value - mean) / float(np.hypot(one.standard_uncertainty, error)), 2),
+            "deviation": round(float(one.value - values.mean()) / error, 2),
         }
     return rows
 
