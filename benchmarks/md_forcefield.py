@@ -37,7 +37,7 @@ RUNS: tuple[tuple[str, dict[str, float]], ...] = (
     *((text, CHOSEN) for text in CARBONATES),
     *((text, AS_FILED) for text in (*CARBONATES, "DME at 298.15 K", "AN at 298.15 K")),
     ("EMC at 298.15 K", {"charge": 1.0, "sigma": 0.98, "epsilon": 0.8}),
-    ("EC at 313.15 K", {"charge": 0.87, "sigma": 0.988, "epsilon": 1.0}),
+    *((text, {"charge": 0.87, "sigma": 0.988, "epsilon": 1.0}) for text in ("EMC at 298.15 K", "EC at 313.15 K")),
 )
 SEED = 1
 
