@@ -43,9 +43,11 @@ class ClassicalForceField:
     def describe(self, molecules: Molecules) -> dict[str, Any]:
         """Names, scalings, the source of each species' parameters and a hash of all of them."""
         parameters = [species.physics() for species, _ in molecules]
+        own = {one.name: one.provenance["force_field"] for one, _ in molecules if one.provenance.get("ours")}
         return {
             "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
             "ions": "Canongia Lopes and Padua (Li+: Aqvist)",
+            **({"but": own} if own else {}),
             "mixing_rule": self.settings.mixing_rule,
             **{name: value for name, value in self.settings.model_dump(mode="json").items() if name.endswith("_scale")},
             "parameters_sha256": hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest(),

@@ -128,6 +128,13 @@ def test_physics_is_blind_to_where_parameters_come_from():
     assert one.model_copy(update={"scale14_lj": 0.4}).physics() != one.physics()
 
 
+def test_the_provenance_says_which_species_have_parameters_of_our_own():
+    forces = oracle().forces
+    own = forces.describe([(all_parameters()["BOB-"], 1), (all_parameters()["EC"], 1)])
+    assert list(own["but"]) == ["BOB-"]
+    assert "but" not in forces.describe([(all_parameters()["PF6-"], 1)])
+
+
 def test_relaxing_a_shipped_geometry_leaves_it_where_it_is():
     one = all_parameters()["EC"]
     assert np.abs(np.array(relaxed(one).coordinates) - np.array(one.coordinates)).max() < 2e-4
