@@ -249,13 +249,17 @@ def _phase(campaign: Campaign) -> str:
 
 def result_words(result: Result) -> str:
     """A result, and what is to be known of it: a limit, an amendment, a retraction, another liquid than asked for."""
-    words = _measured(result.measurement)
-    if result.limit:
-        value = f"{result.measurement['value']:.4g} {result.measurement['unit']}"
-        words = f"{result.measurement['quantity']} {result.limit} {value} ({result.measurement['source']})"
+    words = _reported(result.measurement, result.limit)
     words += f", amended {len(result.earlier)} time(s)" * bool(result.earlier)
     words += f", retracted: {result.reason}" * result.is_retracted
     return words + f"; measured was another liquid: {result.note}" * bool(result.note)
+
+
+def _reported(measurement: dict[str, Any], limit: str | None) -> str:
+    if limit is None:
+        return _measured(measurement)
+    value = f"{measurement['value']:.4g} {measurement['unit']}"
+    return f"{measurement['quantity']} {limit} {value} ({measurement['source']})"
 
 
 def _measured(measurement: dict[str, Any]) -> str:
@@ -318,7 +322,8 @@ def tell(event: Event) -> str:
             return f"job lost: {data['job_key']}: {data['reason']}"
         case "result_ingested":
             return "results: " + "; ".join(
-                f"{entry['candidate_id'] or 'unasked'} {_measured(entry['measurement'])}" for entry in data["results"]
+                f"{entry['candidate_id'] or 'unasked'} {_reported(entry['measurement'], entry['limit'])}"
+                for entry in data["results"]
             )
         case "result_amended":
             return "amended: " + "; ".join(_measured(entry["measurement"]) for entry in data["results"])

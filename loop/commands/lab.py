@@ -202,7 +202,7 @@ def tell(
             _print_verdicts(error.verdicts, as_json)
         raise
     if dry_run:
-        _print_verdicts(told.verdicts, as_json, str(told))
+        _print_verdicts(told.verdicts, as_json, str(told).replace(" taken,", " would be taken,", 1))
         return
     is_left = False
     try:

@@ -72,3 +72,32 @@ def test_version_2_can_be_told_as_a_log(forked):
     assert "space changed: concentration.max 2.0 -> 1.5" in log
     assert "refused: nobody: no candidate that waits" in log
     assert "forked from golden after its event 24" in log
+
+
+@pytest.fixture
+def robots(tmp_path):
+    """Version 3: a lab's own reports, quarantine, amendments, retractions, a spool, and a request for candidates."""
+    shutil.copy(GOLDEN / "state-v3.jsonl", tmp_path / "state.jsonl")
+    return Campaign.read(tmp_path)
+
+
+def test_version_3_adds_up_to_what_it_was(robots):
+    now = status(robots)
+    assert (now["name"], now["events"], now["calls"], now["money"]) == ("golden-lab", 18, 5, 52.5)
+    assert now["candidates"] == {"abandoned": 1, "candidate": 1, "completed": 2, "failed": 2}
+    assert (now["results"], now["quarantined"]) == (3, 1)
+    assert sorted(m.value for m in robots.measurements()) == [5.1, 5.5, 9.1]
+    assert {held.decision for held in robots.record.quarantined.values()} == {"", "rejected"}
+    assert len(robots.record.spent()) == 5, "the liquid of a retracted result may come again"
+    assert not robots.record.is_fit_stale
+
+
+def test_version_3_can_be_told_as_a_log(robots):
+    log = "\n".join(log_lines(robots.events))
+    assert "quarantined: 9.1 mS/cm is 7.6 standard deviations above the model's 5 ± 0.5" in log
+    assert "quarantined: the lab calls it suspect: drift" in log
+    assert "conductivity below 0.01 mS/cm" in log
+    assert "quarantine released: m7cd1c6c4a932a87: repeated" in log
+    assert "amended: conductivity 5.5 ± 0.2 mS/cm" in log
+    assert "retracted: m758b56f93996551: leaking cell" in log
+    assert "refused: result 1: candidate 'c9' is unknown" in log

@@ -16,6 +16,7 @@ from saltloop.loop.screen import Screen
 from saltloop.loop.space_settings import SpaceSettings
 from saltloop.loop.steering import (
     Approve,
+    Ask,
     Close,
     Pause,
     Reject,
@@ -325,3 +326,14 @@ def test_old_decisions_on_one_candidate_are_still_read(folder):
     candidate = next(iter(campaign.record.candidates.values()))
     assert (candidate.status, candidate.reason) == ("rejected", "smells")
     assert "smells" in candidate_story(campaign, candidate)
+
+
+def test_candidates_for_the_lab_are_asked_for_while_a_run_works(folder):
+    request = Ask(person="ana", n=1)
+    leave(folder, request)
+    run(folder.parent / "toy.yaml")
+    (event,) = [one for one in events(folder, "batch_proposed") if one.data.get("request_id") == request.request_id]
+    assert (event.actor, event.data["assigned_to"], event.data["is_round"]) == ("ana", "lab", False)
+    assert len(event.data["candidates"]) == 1
+    verdict = verify(Campaign.read(folder), FakeStrategy())
+    assert verdict.is_good, verdict.problems
