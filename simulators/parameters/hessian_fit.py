@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -51,7 +51,7 @@ def with_fitted_terms(
     bonds, angles, flat = _coordinates(start, fitted_atoms, rings, positions)
     kept = start.model_copy(
         update={
-            "bonds": tuple(one for one in start.bonds if not fitted_atoms & set(one[:2])),
+            "bonds": tuple(one for one in start.bonds if one[:2] not in bonds),
             "angles": tuple(one for one in start.angles if not {one[:3], one[2::-1]} & set(angles)),
             "torsions": tuple(one for one in start.torsions if one[:4] not in flat),
         }
@@ -90,7 +90,9 @@ def _coordinates(
     for i, j, *_ in start.bonds:
         neighbours[i].add(j)
         neighbours[j].add(i)
-    bonds: list[Term] = [(i, j) for i, j, *_ in start.bonds if fitted_atoms & {i, j}]
+    bonds: list[Term] = [
+        (i, j) for i, j, *_ in start.bonds if fitted_atoms & {i, j} and not _is_nitrile((i, j), neighbours, positions)
+    ]
     angles: list[Term] = [
         (i, centre, j)
         for centre, around in neighbours.items()
@@ -106,6 +108,15 @@ def _coordinates(
         if fitted_atoms.issuperset(term) and not turns and is_flat:
             flat.append(term)
     return bonds, angles, flat
+
+
+def _is_nitrile(bond: Term, neighbours: Mapping[int, set[int]], positions: np.ndarray) -> bool:
+    """Whether a bond ends a straight chain. It stays as it is: GFN2-xTB makes it too stiff for steps of 4 fs."""
+    for end, centre in (bond, bond[::-1]):
+        others = neighbours[centre] - {end}
+        if len(neighbours[end]) == len(others) == 1 and _value((end, centre, *others), positions) > STRAIGHT_RAD:
+            return True
+    return False
 
 
 def _with(kept: SpeciesParameters, k: dict[Term, float], rest: dict[Term, float]) -> SpeciesParameters:
