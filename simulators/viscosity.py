@@ -34,6 +34,8 @@ MAX_RELATIVE_ERROR = 0.25
 """A viscosity less certain than this is no measurement; the size correction may still use it with its error."""
 MAX_EXTRAPOLATION = 2.0
 """The viscosity at k = 0 over that of the longest wave; more shows a box too small for waves."""
+MAX_WINDOW_ERROR = 0.35
+"""Relative; less certain windows are not asked whether the line is straight."""
 STRAIGHT_SIGMAS = 1.5
 """Standard errors by which the slopes of later windows may differ; no later window differs by ``VETO_SIGMAS``."""
 WAVE_PRIOR = 0.15
@@ -101,8 +103,11 @@ def straight_window(found: Displacements) -> tuple[tuple[float, float], float]:
     infinity where not even the last windows agree.
     """
     last = float(found.lag_ps[-1])
-    starts = [float(start) for start in found.lag_ps if start * 4 <= last]
-    slopes = [found.slope(window_ps=(start, min(10 * start, last))) for start in starts]
+    windows = [(float(start), min(10 * float(start), last)) for start in found.lag_ps if start * 4 <= last]
+    tried = [(window, found.slope(window_ps=window)) for window in windows]
+    # Late windows that know next to nothing neither choose nor forbid.
+    known = [one for one in tried if calibrated_relative_error(one[1].degrees) <= MAX_WINDOW_ERROR] or tried[:1]
+    starts, slopes = [window[0] for window, _ in known], [slope for _, slope in known]
     errors = [abs(one.value) * calibrated_relative_error(one.degrees) for one in slopes]
     best = len(starts) - 1
     change = math.inf
