@@ -16,8 +16,7 @@ import numpy as np
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import Species
 
-from .forcefield import build_system
-from .protocols import ForceFieldSettings
+from .one_molecule import N_CHECKED_GEOMETRIES, largest_energy_deviation, relaxed
 from .species_parameters import SCHEMA_VERSION, SpeciesParameters, parameters_of, remember
 
 FORCE_FIELD = "openff_unconstrained-2.3.0.offxml"
@@ -42,8 +41,6 @@ COMPANIONS = (
 )
 """What those import and do not ask for."""
 INSTALL = "pip install 'saltloop[forcefield]'"
-BARE = ForceFieldSettings.as_filed()
-N_CHECKED_GEOMETRIES = 20
 MAX_ENERGY_DEVIATION_KJ_MOL = 1e-4
 SOURCE = "OpenFF Sage: doi:10.1021/acs.jctc.3c00039; AM1-BCC: doi:10.1002/jcc.10128"
 
@@ -232,54 +229,6 @@ def start_geometry(molecule: Any) -> tuple[tuple[float, float, float], ...]:
         best = int(np.argmin([energy for _, energy in ended]))
     positions = molecule.GetConformer(best).GetPositions() / 10.0
     return tuple((float(x), float(y), float(z)) for x, y, z in positions)
-
-
-def relaxed(parameters: SpeciesParameters) -> SpeciesParameters:
-    """The same species with its geometry minimised in vacuum, centred, rounded to 1e-5 nm."""
-    if parameters.n_atoms == 1:
-        return parameters
-    positions = minimised(parameters, np.array(parameters.coordinates))
-    centred = np.round(positions - positions.mean(axis=0), 5)
-    return parameters.model_copy(update={"coordinates": tuple(tuple(float(x) for x in row) for row in centred)})
-
-
-def minimised(parameters: SpeciesParameters, positions: np.ndarray, tolerance: float = 0.01) -> np.ndarray:
-    """Positions (nm) of the energy minimum in vacuum next to ``positions``; ``tolerance`` in kJ/mol/nm."""
-    import openmm
-    from openmm import unit
-
-    context = vacuum(build_system([(parameters, 1)], BARE, None))
-    context.setPositions(positions)
-    openmm.LocalEnergyMinimizer.minimize(context, tolerance)
-    found = context.getState(getPositions=True).getPositions(asNumpy=True)
-    return np.asarray(found.value_in_unit(unit.nanometer))
-
-
-def largest_energy_deviation(parameters: SpeciesParameters, reference: Any) -> float:
-    """Largest difference (kJ/mol) of our energy from a reference system's over distorted geometries."""
-    ours, theirs = vacuum(build_system([(parameters, 1)], BARE, None)), vacuum(reference)
-    generator = np.random.default_rng(1)
-    differences = []
-    for _ in range(N_CHECKED_GEOMETRIES):
-        positions = np.array(parameters.coordinates) + generator.normal(0, 0.01, (parameters.n_atoms, 3))
-        differences.append(_energy(ours, positions) - _energy(theirs, positions))
-    return float(np.max(np.abs(differences)))
-
-
-def vacuum(system: Any) -> Any:
-    """An OpenMM context of a system on the reference platform, in double precision."""
-    import openmm
-
-    platform = openmm.Platform.getPlatformByName("Reference")
-    return openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
-
-
-def _energy(context: Any, positions: np.ndarray) -> float:
-    from openmm import unit
-
-    context.setPositions(positions)
-    energy = context.getState(getEnergy=True).getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-    return float(energy)
 
 
 def _part(species: Species) -> str:

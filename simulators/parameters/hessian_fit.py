@@ -13,8 +13,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
+from saltloop.simulators.one_molecule import minimised
 from saltloop.simulators.parameters.vibrations import hessian_of, normal_modes
-from saltloop.simulators.parametrise import minimised
 from saltloop.simulators.species_parameters import SpeciesParameters
 
 STRAIGHT_RAD = 2.8

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from saltloop.simulators.one_molecule import relaxed
 from saltloop.simulators.parameters.hessian_fit import with_fitted_terms
 from saltloop.simulators.parameters.reference import QuantumReference, read_reference
-from saltloop.simulators.parametrise import FORCE_FIELD, SOURCE, parametrise, relaxed
+from saltloop.simulators.parametrise import FORCE_FIELD, SOURCE, parametrise
 from saltloop.simulators.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 
 CLP_BORON = (3.58, 0.3975, "CL&P's BF4-, il.ff")

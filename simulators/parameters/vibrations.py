@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from saltloop.simulators.forcefield import build_system
-from saltloop.simulators.parametrise import BARE, vacuum
+from saltloop.simulators.one_molecule import BARE, vacuum
 from saltloop.simulators.species_parameters import SpeciesParameters
 
 STEP_NM = 1e-5

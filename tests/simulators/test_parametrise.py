@@ -11,9 +11,10 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.commands.data import data
 from saltloop.simulators import md_oracle, parametrise
+from saltloop.simulators.one_molecule import minimised, relaxed
 from saltloop.simulators.openmm_oracle import OpenMMOracle
 from saltloop.simulators.oracle import UnsupportedFormulationError
-from saltloop.simulators.parametrise import ParametrisationError, ensure_parameters, minimised, refusal, relaxed
+from saltloop.simulators.parametrise import ParametrisationError, ensure_parameters, refusal
 from saltloop.simulators.protocols import resolve_protocol
 from saltloop.simulators.species_parameters import all_parameters, cache_path, parameters_of, remember
 
