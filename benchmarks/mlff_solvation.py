@@ -7,6 +7,8 @@ Known (Ju et al., arXiv:2501.05211): Li-O about 2.0 A, four carbonyl oxygens. Th
 the estimated density, whose own numbers stand beside: what a short run shows is whether SevenNet keeps that shell and
 at which distance; it is too short for the shell to be exchanged. Where atoms stand does not depend on masses, so that
 production has tritium and 2 fs. A killed run goes on from its last checkpoint; a longer ``--ps`` goes on from the end.
+Another ``--seed`` (with another ``--out``) is another start, and a row of its own: whether PF6 touches lithium is the
+start's, because ions do not part in so short a time.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ PROTOCOL = {
 PIECE_PS = 0.04
 SHELL_NM = 0.28
 """Lithium and the oxygens that bind it, where no first minimum is found."""
-SEED = 3
+FIRST_SEED = 3
 
 
 def main() -> int:
@@ -58,6 +60,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of the run")
     parser.add_argument("--ps", type=float, default=0.5, help="production, all sessions together")
     parser.add_argument("--model", default="sevennet-0")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="only the table")
     arguments = parser.parse_args()
@@ -85,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
         protocol=oracle.protocol,
         forces=oracle.forces,
         folder=arguments.out / "md",
-        seed=SEED,
+        seed=arguments.seed,
         platform=choose_platform("CPU", arguments.threads),
         fingerprint=f"mlff_solvation {arguments.model}",
         progress=lambda share, words: print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True),
@@ -95,10 +98,16 @@ def run(arguments: argparse.Namespace) -> None:
     while True:
         started = time.process_time()
         simulation.run(length_ps)
-        remember(arguments.model, simulation, time.process_time() - started)
+        remember(row_name(arguments), simulation, time.process_time() - started)
         if length_ps >= arguments.ps - 1e-9:
             return
         length_ps = min(arguments.ps, length_ps + PIECE_PS)
+
+
+def row_name(arguments: argparse.Namespace) -> str:
+    """The model, and the start where it is not the first."""
+    is_first = arguments.seed == FIRST_SEED
+    return arguments.model if is_first else f"{arguments.model}, start {arguments.seed}"
 
 
 def remember(model: str, simulation: Simulation, cpu_s: float) -> None:
@@ -124,7 +133,7 @@ def remember(model: str, simulation: Simulation, cpu_s: float) -> None:
 
 def classical_trajectory(simulation: Simulation) -> Trajectory:
     """What the classical start has recorded."""
-    folder = simulation.folder.with_name(f"classical-seed{SEED}")
+    folder = simulation.folder.with_name(f"classical-seed{simulation.seed}")
     checkpoint = read_checkpoint(folder)
     assert checkpoint is not None
     samples = read_pieces(folder, "produce", checkpoint.n_pieces["produce"])
@@ -170,7 +179,7 @@ def table() -> str:
     ]
     for model, row in rows.items():
         box = f"{' '.join(f'{n} {name}' for name, n in row['molecules'].items())}, {row['n_atoms']} atoms"
-        time_words = f"{row['cpu_s'] / 60:.0f} min"
+        time_words = f"{row['cpu_s'] / 60:.1f} min"
         for name, found, length_ps, cpu in (
             ("classical start", row["classical"], CLASSICAL_PS, ""),
             (model, row["mlff"], row["produced_ps"], time_words),
