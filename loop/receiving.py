@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.errors import CampaignError, StateWriteError
 from saltloop.loop.inbox import Inbox, Received
 from saltloop.loop.spool_drain import drain
 from saltloop.loop.strategy import Strategy
@@ -21,11 +22,23 @@ class Receiver:
         self.inbox = Inbox(campaign.folder, settle_s=campaign.settings.lab.settle_s)
 
     def receive(self) -> list[Received]:
-        """Drain the spool and take in the inbox's complete files; returns what became of the files."""
+        """Drain the spool and take in the inbox's complete files; returns what became of the files.
+
+        Raises:
+            CampaignError: files cannot be moved out of the inbox.
+            StateError, StateWriteError, LockedError: the campaign cannot be written.
+        """
         if self._campaign.record.is_closed:
             return []
         drain(self._campaign, self._predict, self._say)
-        received = self.inbox.take_in(self._campaign, self._predict)
+        try:
+            received = self.inbox.take_in(self._campaign, self._predict)
+        except StateWriteError:
+            raise
+        except OSError as error:
+            raise CampaignError(
+                f"The inbox {self.inbox.path} cannot be emptied ({error}); nothing in it is lost."
+            ) from error
         for one in received:
             if one.told is None:
                 self._say(f"inbox/{one.name} is refused: {one.problem}")

@@ -4,14 +4,20 @@ import csv
 import io
 import json
 import re
+import threading
+import time
 
 import pytest
+from fakes import FakeStrategy
 from lab_campaign import LAB, start
 from saltloop.chemistry import Formulation, SpeciesBook
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.result_liquid import difference
+from saltloop.loop.commands.lab import _ask_the_writer
+from saltloop.loop.errors import LockedError
 from saltloop.loop.intake import tell
 from saltloop.loop.lab_settings import LabSettings
+from saltloop.loop.steering_queue import take_requests
 from saltloop.loop.worklist import Worklist, make_worklist
 from saltloop.loop.worklist_dispense import Source, best_unrounded_error, solve
 from saltloop.loop.worklist_files import to_csv, to_json, to_xlsx
@@ -159,6 +165,20 @@ def test_a_workbook_and_json_hold_the_same(campaign):
     listed = json.loads(to_json(made))["vials"]
     assert [line[head.index("vial")] for line in lines] == [vial["vial"] for vial in listed]
     assert listed[0]["components"][0].keys() == {"name", "amount", "unit"}
+
+
+def test_asking_while_a_run_works_waits_for_its_answer(campaign):
+    asked = []
+    thread = threading.Thread(target=lambda: asked.append(_ask_the_writer(campaign.folder, 1, "ana", 30)))
+    thread.start()
+    until = time.monotonic() + 30
+    while thread.is_alive() and time.monotonic() < until:
+        take_requests(campaign, FakeStrategy)
+        time.sleep(0.05)
+    thread.join()
+    assert asked == [[list(campaign.record.candidates)[-1]]]
+    with pytest.raises(LockedError, match="The request stays"):
+        _ask_the_writer(campaign.folder, 1, "ana", 0)
 
 
 def test_lab_settings_are_read_from_the_file_as_it_is_now(tmp_path):
