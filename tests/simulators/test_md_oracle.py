@@ -55,8 +55,8 @@ def test_stages_may_have_masses_of_their_own(tmp_path):
         density="given",
         density_g_cm3=0.85,
         soften={"hydrogens": heavy},
-        equilibrate_nvt={"hydrogens": heavy, "timestep_fs": 2.0, "duration_ps": 0.5},
-        produce={"timestep_fs": 1.0, "hydrogens": {"mass_u": 1.008}},
+        equilibrate_nvt={"hydrogens": heavy, "timestep_fs": 2.0, "duration_ps": 0.2},
+        produce={"timestep_fs": 2.0, "duration_ps": 2.0, "hydrogens": {"mass_u": 1.008}},
     ).run(LIQUID, tmp_path, seed=1)
     assert outcome.failure is None
     assert outcome.provenance["results"]["mean_temperature_K"] == pytest.approx(298.15, rel=0.1)
