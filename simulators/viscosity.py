@@ -108,15 +108,20 @@ def straight_window(found: Displacements) -> tuple[tuple[float, float], float]:
     # Late windows that know next to nothing neither choose nor forbid.
     known = [one for one in tried if calibrated_relative_error(one[1].degrees) <= MAX_WINDOW_ERROR] or tried[:1]
     starts, slopes = [window[0] for window, _ in known], [slope for _, slope in known]
-    errors = [abs(one.value) * calibrated_relative_error(one.degrees) for one in slopes]
-    best = len(starts) - 1
-    change = math.inf
+    errors = [calibrated_relative_error(one.degrees) for one in slopes]
+    best, change = len(starts) - 1, math.inf
     for index in range(len(starts) - 1, -1, -1):
+        if slopes[index].value <= 0:
+            continue
         later = [j for j in range(index, len(starts)) if starts[j] >= 2 * starts[index]]
-        apart = [abs(slopes[index].value - slopes[j].value) for j in later]
-        if any(gap > VETO_SIGMAS * errors[j] for gap, j in zip(apart, later, strict=True)) or slopes[index].value <= 0:
+        # Of the larger of the two: a slope that is low by chance would look certain otherwise.
+        apart = [
+            abs(slopes[index].value - slopes[j].value) / (errors[j] * max(slopes[index].value, slopes[j].value))
+            for j in later
+        ]
+        if max(apart, default=0.0) > VETO_SIGMAS:
             break
-        if later and all(gap <= STRAIGHT_SIGMAS * errors[j] for gap, j in zip(apart, later, strict=True)):
+        if later and max(apart) <= STRAIGHT_SIGMAS:
             best, change = index, abs(slopes[later[0]].value / slopes[index].value - 1)
     return slopes[best].window_ps, change
 
