@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.fixing import as_if_rejected
 from saltloop.loop.fork import parent_problem
@@ -62,6 +63,8 @@ def verify(
             _check_decision(view, strategy, event.seq, event.data, verdict)
         elif event.type == "stop_evaluated":
             _check_stop(view, strategy, event.seq, event.data, verdict)
+        elif event.type == "result_quarantined":
+            _check_surprises(view, strategy, event.seq, event.data, verdict)
         view.apply(event)
         if event.type == "surrogate_fitted":
             _check_fit(view, strategy, event.seq, event.data, verdict, retrain=retrain)
@@ -124,6 +127,22 @@ def _check_stop(view: Campaign, strategy: Strategy, seq: int, recorded: dict[str
             f"event {seq}: these stop rules held: {'; '.join(holding or recorded['reasons']) or 'none'}; "
             f"on replay: {'; '.join(holding_again) or 'none'}"
         )
+
+
+def _check_surprises(view: Campaign, strategy: Strategy, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:
+    """The model, as it was before, expects the same of a result that it held back."""
+    held = [entry for entry in recorded["results"] if entry["stage"] == "surprise"]
+    if not held or not strategy.has_model(view):
+        return
+    liquids = [Formulation.from_dict(entry["measurement"]["formulation"], species=view.species) for entry in held]
+    for entry, now in zip(held, strategy.predict(view, liquids), strict=True):
+        was = entry["expected"]
+        if not all(math.isclose(was[key], now[key], rel_tol=1e-4) for key in ("mean", "standard_deviation")):
+            verdict.problems.append(
+                f"event {seq}: {entry['measurement_id']} was held because the model expected {was['mean']:.4g} ± "
+                f"{was['standard_deviation']:.2g} mS/cm; on replay it expects {now['mean']:.4g} ± "
+                f"{now['standard_deviation']:.2g}"
+            )
 
 
 def _check_result(campaign: Campaign, seq: int, recorded: dict[str, Any], verdict: Verdict) -> None:

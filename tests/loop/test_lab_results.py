@@ -5,6 +5,7 @@ import json
 import pytest
 from fakes import FakeStrategy, InlineExecutor
 from lab_campaign import LIQUID, expects, report, start
+from pydantic import ValidationError
 from saltloop.chemistry import Formulation
 from saltloop.chemistry.measurement import external_measurement_id
 from saltloop.loop.campaign import Campaign
@@ -18,7 +19,8 @@ from saltloop.loop.replay import verify
 from saltloop.loop.report import candidate_story, log_lines, status, status_text
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering_queue import leave, submit
-from saltloop.loop.steering_results import RejectResult, Release, Retract, find_results
+from saltloop.loop.steering_results import RejectResult, Release, Retract, Tell, find_results
+from saltloop.loop.surprise import predictor
 from saltloop.loop.verdict import RefusedError
 
 R1 = external_measurement_id("experiment", "r1")
@@ -139,6 +141,22 @@ def test_a_surprise_waits_for_a_person_with_what_the_model_said(campaign):
     assert held.reason in status_text(campaign)
     assert status(campaign)["quarantined"] == 1
     assert kinds(bring(campaign, report(candidate_id=first))) == ["known"]
+
+
+def test_verify_asks_the_model_again(campaign):
+    strategy = FakeStrategy()
+    bring(campaign, report(value=20.0), predict=predictor(campaign, strategy))
+    assert campaign.record.quarantined[R1].entry["expected"]["mean"] == 5.0
+    assert verify(campaign, strategy).is_good
+    bring(campaign, report("r2", 20.0), predict=expects(6.0, 1.0))
+    (problem,) = verify(campaign, strategy).problems
+    assert "the model expected 6 ± 1 mS/cm; on replay it expects 5 ± 1" in problem
+
+
+def test_no_file_name_leads_out_of_the_campaign():
+    for name in ("../x.csv", "/etc/x.csv", "a/b.csv", "..\\x.csv", ""):
+        with pytest.raises(ValidationError, match="file_name"):
+            Tell(person="ana", file_name=name, content="")
 
 
 def test_who_simulates_is_not_compared_with_experiment(campaign):
