@@ -36,8 +36,8 @@ SPECIES = {
     "BPFPB-": ("FC(F)(F)C1(C(F)(F)F)O[B-]2(OC1(C(F)(F)F)C(F)(F)F)OC(C(F)(F)F)(C(F)(F)F)C(O2)(C(F)(F)F)C(F)(F)F"),
 }
 ACCURATE = {"BF4-": "def2-SVPD", "PF6-": "def2-SVPD"}
-"""Basis sets of those whose geometry and Hessian are B3LYP's: GFN2-xTB makes BF4- too soft. AsF6- would be the next, but
-its B3LYP Hessian, with all electrons of arsenic, was stopped after eight minutes of one core."""
+"""Basis sets of those whose geometry and Hessian are B3LYP's: GFN2-xTB makes BF4- too soft. AsF6- would be the next,
+but its B3LYP Hessian, with all electrons of arsenic, was stopped after eight minutes of one core."""
 CHARGE_BASIS = {"AsF6-": "def2-SVPD", **ACCURATE}
 """Of the potential, where it is not 6-31+G* (which lacks arsenic)."""
 LARGE = {"BPFPB-": ("[B-]", "C")}
