@@ -6,8 +6,8 @@
     python benchmarks/md_conductivity.py --table                           # tables and plot from the results alone
 
 Each electrolyte is a job of saltloop in a folder of its own under ``--out``: one that is finished is not run again, one
-that was killed goes on from its last checkpoint. The order is that of ``md_reference.RUN_ORDER``, in which a part already
-says something. One row for each finished job stands in ``benchmarks/results/md_conductivity.csv``, from which tables
+that was killed goes on from its last checkpoint. Their order (``md_reference.RUN_ORDER``) lets a part of them say
+something already. One row for each finished job stands in ``benchmarks/results/md_conductivity.csv``, from which tables
 and plot are made (``md_conductivity_tables.py``).
 """
 
