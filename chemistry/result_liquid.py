@@ -51,7 +51,7 @@ def from_components(parts: Sequence[Component], *, temperature_K: float, species
 
     Amounts (mass, mole, volume) are what is in the vial. Fractions are of everything that is given as a fraction: of
     the whole liquid where the salt is one of them, of the solvents where the salt has a molality or molarity. Volumes
-    are of pure liquids at 298.15 K.
+    are of pure liquids at 298.15 K. Shares and molalities are rounded to a millionth, like a liquid's identity.
 
     Raises:
         FormulationError: bases that do not go together, fractions that do not sum to 1, a salt by volume.
@@ -95,9 +95,12 @@ def _build(
         raise FormulationError("Salts in different bases; give all of them as amounts, molalities or molarities.")
     unit: Any = "mol/L" if units == {"molarity"} else "mol/kg"
     salts = in_vial | {one.name: convert(part.amount, part.unit, unit) for one, part in concentrations}
+    shares = {name: round(mass / solvent_kg, 6) for name, mass in kg.items()}
+    largest = max(shares, key=lambda name: shares[name])
+    shares[largest] = round(1.0 - math.fsum(share for name, share in shares.items() if name != largest), 6)
     return Formulation.create(
-        salts,
-        {name: mass / solvent_kg for name, mass in kg.items()},
+        {name: round(amount, 6) for name, amount in salts.items()},
+        shares,
         concentration_unit=unit,
         temperature_K=temperature_K,
         species=species,

@@ -125,13 +125,14 @@ def _record(campaign: Campaign, verdicts: Sequence[Verdict], actor: str, origin:
     amended = [_entry(one) for one in verdicts if one.kind == "amended"]
     held = [{**_entry(one), "stage": one.stage, "reason": one.reason} for one in verdicts if one.kind == "quarantined"]
     failures = [one.failure for one in verdicts if one.failure is not None]
+    # What was held goes first: a replay then asks the model, which knew none of the others either.
+    if held:
+        reason = "; ".join(dict.fromkeys(str(one["reason"]) for one in held))
+        campaign.append("result_quarantined", {"results": held, "reason": reason, **origin}, actor=actor)
     if new:
         campaign.append("result_ingested", {"results": new, **origin}, actor=actor)
     if amended:
         campaign.append("result_amended", {"results": amended, **origin}, actor=actor)
-    if held:
-        reason = "; ".join(dict.fromkeys(str(one["reason"]) for one in held))
-        campaign.append("result_quarantined", {"results": held, "reason": reason, **origin}, actor=actor)
     if failures:
         campaign.append("candidates_failed", {"failures": failures, **origin}, actor=actor)
 

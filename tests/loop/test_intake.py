@@ -129,7 +129,7 @@ def test_an_impossible_value_is_quarantined_and_said(campaign, results, tmp_path
     candidate = campaign.record.candidates[first]
     assert (candidate.status, candidate.may_come_again) == ("failed", False)
     assert candidate.reason.startswith("quarantined: a conductivity of 900")
-    assert [call.outcome for call in campaign.record.calls] == ["ok", "quarantined"]
+    assert [call.outcome for call in campaign.record.calls] == ["quarantined", "ok"]
     again = tell(campaign, tmp_path / "results.csv")
     assert (again.n_ingested, again.n_known, again.n_quarantined) == (0, 2, 0)
 

@@ -145,7 +145,8 @@ def test_a_surprise_waits_for_a_person_with_what_the_model_said(campaign):
 
 def test_verify_asks_the_model_again(campaign):
     strategy = FakeStrategy()
-    bring(campaign, report(value=20.0), predict=predictor(campaign, strategy))
+    bring(campaign, report("r0", 5.0), report(value=20.0), predict=predictor(campaign, strategy))
+    assert [event.type for event in campaign.events[-2:]] == ["result_quarantined", "result_ingested"]
     assert campaign.record.quarantined[R1].entry["expected"]["mean"] == 5.0
     assert verify(campaign, strategy).is_good
     bring(campaign, report("r2", 20.0), predict=expects(6.0, 1.0))
