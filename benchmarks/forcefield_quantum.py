@@ -6,7 +6,7 @@
 Geometry and Hessian: B3LYP by PySCF for the ions in ``ACCURATE``, GFN2-xTB by tblite for the others.
 Charges: least squares on the B3LYP potential (of the largest: an estimate) on four Merz-Kollman shells (Besler, Merz,
 Kollman, J. Comput. Chem. 11 (1990) 431) with the hyperbolic restraint of RESP (Bayly et al., J. Phys. Chem. 97 (1993)
-10269), equivalent atoms equal. Writes ``simulators/parameters/quantum/NAME.json``, which ``make_parameters`` reads.
+10269), equivalent atoms equal. Writes ``benchmarks/forcefield_reference/NAME.json``, which ``make_parameters`` reads.
 """
 
 from __future__ import annotations

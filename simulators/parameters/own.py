@@ -1,7 +1,7 @@
 """Species that the general force field lacks an element of, or distorts: parameters of our own, from quantum chemistry.
 
 Charges are fitted to the electrostatic potential, bond lengths, angles and their force constants to geometry and
-Hessian (``quantum/``, made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, the other
+Hessian (made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, the other
 terms, all torsions among them, are those of OpenFF Sage for the molecule with carbon in the unknown atom's place.
 """
 

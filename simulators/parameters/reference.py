@@ -1,6 +1,6 @@
 """What quantum chemistry says of a species: made by ``benchmarks/forcefield_quantum.py``, read by the fits here.
 
-The files lie in ``quantum/`` beside this module and are not installed: only who makes parameters needs them.
+The files lie in ``benchmarks/forcefield_reference/`` and are not installed: only who makes parameters needs them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-FOLDER = Path(__file__).parent / "quantum"
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "forcefield_reference"
 
 
 class QuantumReference(BaseModel):
