@@ -1,8 +1,8 @@
 """Species that the general force field lacks an element of, or distorts: parameters of our own, from quantum chemistry.
 
-Charges are fitted to the electrostatic potential, bond lengths, angles and their force constants to geometry and
-Hessian (made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, the other
-terms, all torsions among them, are those of OpenFF Sage for the molecule with carbon in the unknown atom's place.
+Charges are fitted to the electrostatic potential, bonds, angles and the flat torsions of rings to geometry and Hessian
+(made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, all other terms are those of OpenFF Sage for the
+molecule with carbon in the unknown atom's place.
 """
 
 from __future__ import annotations
