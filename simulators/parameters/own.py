@@ -1,7 +1,7 @@
 """Species that the general force field lacks an element of, or distorts: parameters of our own, from quantum chemistry.
 
 Charges are fitted to the electrostatic potential, bonds, angles and the flat torsions of rings to geometry and Hessian
-(made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, all other terms are those of OpenFF Sage for the
+(made by ``benchmarks/forcefield_quantum.py``). Where the rest is organic, other terms are those of OpenFF Sage for the
 molecule with carbon in the unknown atom's place.
 """
 
