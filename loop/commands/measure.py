@@ -13,7 +13,9 @@ from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 @click.command()
 @click.argument("formulation")
-@click.option("--oracle", default="openmm", show_default=True, help="'openmm', or 'package.module:Class' of your own.")
+@click.option(
+    "--oracle", default="openmm", show_default=True, help="openmm, mlff, or 'package.module:Class' of your own."
+)
 @click.option("--protocol", default="quick", show_default=True, help="demo, quick, standard or production.")
 @click.option("--platform", default="auto", show_default=True, help="auto, CPU, CUDA or OpenCL.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
@@ -39,11 +41,11 @@ def measure(
     from saltloop.simulators.oracle import build_oracle
 
     liquid = Formulation.parse(formulation)
-    spec: dict[str, Any] = {"kind": "openmm", "protocol": protocol, "platform": platform}
-    if oracle != "openmm":
+    spec: dict[str, Any] = {"kind": oracle, "protocol": protocol, "platform": platform}
+    if oracle not in ("openmm", "mlff"):
         spec = {"kind": "python", "factory": oracle}
     build_oracle(spec, SpeciesBook.builtin()).check(liquid)
-    name = protocol if oracle == "openmm" else oracle.rpartition(":")[2]
+    name = {"openmm": protocol, "mlff": f"mlff-{protocol}"}.get(oracle, oracle.rpartition(":")[2])
     folder = output or Path("measurements") / f"{liquid.formulation_id}-{name}-seed{seed}"
     write_job(
         folder,
