@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .structure_errors import fraction_of_lithium, mean_over_lithium
 from .structure_residence import Residence, residence
 from .structure_sites import LITHIUM, Sites, sites_of
 from .trajectory import Trajectory
-from .transport import mean_of_replicas
 
 Array = NDArray[np.float64]
 
@@ -112,23 +112,23 @@ def solvation_in(trajectories: Sequence[Trajectory]) -> Solvation | None:
             for run, near in zip(runs, bound, strict=True)
         ]
         r, g, running, has_peak = curves[index]
-        shells[label] = Shell(r, g, running, float(cutoffs[index]), has_peak, *mean_of_replicas(series))
+        shells[label] = Shell(r, g, running, float(cutoffs[index]), has_peak, *mean_over_lithium(series))
     total = [_per_lithium(run, near, n_lithium) for run, near in zip(runs, bound, strict=True)]
     molecules: dict[str, tuple[float, float]] = {}
     stays: dict[str, Residence | None] = {}
     for name in dict.fromkeys(str(one) for one in sites.species[sites.labels != LITHIUM]):
         pairs = [_bound_molecules(run, near, sites, name) for run, near in zip(runs, bound, strict=True)]
         series = [
-            np.bincount(samples, minlength=run.n_samples) / n_lithium
-            for run, (samples, _) in zip(runs, pairs, strict=True)
+            _count(run.n_samples, n_lithium, samples, pair // sites.n_molecules)
+            for run, (samples, pair) in zip(runs, pairs, strict=True)
         ]
-        molecules[name] = mean_of_replicas(series)
+        molecules[name] = mean_over_lithium(series)
         stays[name] = residence(
             [(samples, pair, run.n_samples, run.sample_ps) for run, (samples, pair) in zip(runs, pairs, strict=True)]
         )
     charges = {species.name: species.formal_charge for species, _ in trajectories[0].contents.molecules}
     fractions = _fractions(runs, bound, sites, {name for name, charge in charges.items() if charge < 0}, n_lithium)
-    return Solvation(shells, mean_of_replicas(total), molecules, fractions, stays, n_samples)
+    return Solvation(shells, mean_over_lithium(total), molecules, fractions, stays, n_samples)
 
 
 def first_minimum(r_nm: Array, g: Array) -> float | None:
@@ -196,7 +196,13 @@ def _distribution(counts: Array, density_per_nm3: float) -> tuple[Array, Array, 
 
 
 def _per_lithium(run: _Run, chosen: NDArray[np.bool_], n_lithium: int) -> Array:
-    return np.bincount(run.sample[chosen], minlength=run.n_samples) / n_lithium
+    return _count(run.n_samples, n_lithium, run.sample[chosen], run.lithium[chosen])
+
+
+def _count(n_samples: int, n_lithium: int, sample: NDArray[np.int64], lithium: NDArray[np.int64]) -> Array:
+    """How often each lithium stands in each sample, ``n_samples x n_lithium``."""
+    counts = np.bincount(sample * n_lithium + lithium, minlength=n_samples * n_lithium)
+    return counts.reshape(n_samples, n_lithium).astype(float)
 
 
 def _bound_molecules(
@@ -204,8 +210,7 @@ def _bound_molecules(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sample and number of the pair (lithium, molecule) of each bound pair, once however many donors bind."""
     chosen = near & (sites.species[run.site] == name)
-    n_molecules = int(sites.molecules.max()) + 1
-    pair = run.lithium[chosen] * n_molecules + sites.molecules[run.site[chosen]]
+    pair = run.lithium[chosen] * sites.n_molecules + sites.molecules[run.site[chosen]]
     both = np.unique(np.stack([pair, run.sample[chosen]], axis=1), axis=0)
     return both[:, 1], both[:, 0]
 
@@ -217,18 +222,17 @@ def _fractions(
     anions: set[str],
     n_lithium: int,
 ) -> dict[str, tuple[float, float]]:
-    n_molecules = int(sites.molecules.max()) + 1
-    series: dict[str, list[Array]] = {"solvent_separated": [], "contact_pair": [], "aggregate": []}
+    states: dict[str, list[NDArray[np.bool_]]] = {"solvent_separated": [], "contact_pair": [], "aggregate": []}
     for run, near in zip(runs, bound, strict=True):
         chosen = near & np.isin(sites.species[run.site], sorted(anions))
         rows = np.stack([run.sample[chosen], run.lithium[chosen], sites.molecules[run.site[chosen]]], axis=1)
         sample, lithium, anion = np.unique(rows, axis=0).T
-        of_lithium = np.bincount(sample * n_lithium + lithium, minlength=run.n_samples * n_lithium)
-        of_anion = np.bincount(sample * n_molecules + anion, minlength=run.n_samples * n_molecules)
-        alone = (of_lithium[sample * n_lithium + lithium] == 1) & (of_anion[sample * n_molecules + anion] == 1)
-        free = (of_lithium.reshape(run.n_samples, n_lithium) == 0).mean(axis=1)
-        pairs = np.bincount(sample[alone], minlength=run.n_samples) / n_lithium
-        series["solvent_separated"].append(free)
-        series["contact_pair"].append(pairs)
-        series["aggregate"].append(1 - free - pairs)
-    return {name: mean_of_replicas(one) for name, one in series.items()}
+        of_lithium = _count(run.n_samples, n_lithium, sample, lithium)
+        of_anion = np.bincount(sample * sites.n_molecules + anion, minlength=run.n_samples * sites.n_molecules)
+        alone = (of_lithium[sample, lithium] == 1) & (of_anion[sample * sites.n_molecules + anion] == 1)
+        is_free = of_lithium == 0
+        is_pair = _count(run.n_samples, n_lithium, sample[alone], lithium[alone]) == 1
+        states["solvent_separated"].append(is_free)
+        states["contact_pair"].append(is_pair)
+        states["aggregate"].append(~is_free & ~is_pair)
+    return {name: fraction_of_lithium(one) for name, one in states.items()}

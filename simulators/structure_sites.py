@@ -30,6 +30,11 @@ class Sites:
         """Labels of the donors, in the order in which they stand."""
         return list(dict.fromkeys(str(label) for label in self.labels if label != LITHIUM))
 
+    @property
+    def n_molecules(self) -> int:
+        """How far molecules are numbered."""
+        return int(self.molecules.max()) + 1
+
 
 def sites_of(contents: BoxContents) -> Sites:
     """Lithium ions; oxygen and nitrogen of solvents; oxygen, nitrogen and fluorine of anions."""
