@@ -15,9 +15,9 @@ Kind = Literal["taken", "amended", "kept", "failure", "quarantined", "known", "c
 #: The check that decided, in the order in which they are made.
 Stage = Literal["", "syntax", "units", "candidate", "chemistry", "identity", "lab", "physical", "surprise"]
 WORDS = {
-    "taken": "taken", "amended": "replaces the earlier value", "kept": "kept, not learned from",
+    "taken": "taken", "amended": "an amendment", "kept": "kept, not learned from",
     "failure": "noted as a failure", "quarantined": "quarantined", "known": "known already",
-    "conflict": "conflicts with what is there", "refused": "refused",
+    "conflict": "in conflict with what is there", "refused": "refused",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The spool: what was acknowledged is there after any crash, and is taken in exactly once."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,12 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from lab_campaign import report, start
+from fakes import FakeStrategy, InlineExecutor
+from lab_campaign import LAB, report, start
 from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.controller import Controller, Step
+from saltloop.loop.errors import CampaignError, StateError
+from saltloop.loop.screen import Screen
 from saltloop.loop.spool import Spool, SpoolError
 from saltloop.loop.spool_drain import drain, waiting_segments
-from saltloop.loop.verdict import RefusedError
 
 TESTS = Path(__file__).parents[1]
 
@@ -149,6 +153,35 @@ def test_killed_robots_and_a_killed_controller_give_each_result_once(tmp_path):
     assert not [event for event in campaign.events if event.type == "request_refused"]
 
 
+def test_a_run_that_watches_is_answered_by_a_robot_until_it_stops(tmp_path):
+    """Round after round: proposed, read by the robot, appended by it, taken in; each result twice."""
+    file = tmp_path / "lab.yaml"
+    file.write_text(LAB + "budget: {rounds: 3}\nacquisition: {batch_size: 2}\n")
+    is_over = threading.Event()
+
+    def robot():
+        with Spool(tmp_path / "lab") as spool:
+            while not is_over.wait(0.05):
+                with contextlib.suppress(CampaignError, StateError):
+                    for one in Campaign.read(tmp_path / "lab").record.open_candidates():
+                        answer = report(f"of-{one.candidate_id}", 5.0, candidate_id=one.candidate_id)
+                        spool.append([answer], actor="robot1")
+                        spool.append([answer], actor="robot1")
+
+    with Campaign.start_or_resume(file) as campaign:
+        thread = threading.Thread(target=robot)
+        thread.start()
+        try:
+            control = Controller(campaign, FakeStrategy(), InlineExecutor(), Screen(is_quiet=True))
+            assert control.run(watch=True) is Step.STOP
+        finally:
+            is_over.set()
+            thread.join()
+        assert len(campaign.record.results) == 6
+        assert {one.status for one in campaign.record.candidates.values()} == {"completed"}
+        assert len(campaign.record.calls) == 6
+
+
 def test_a_damaged_line_is_said_and_the_rest_taken(campaign):
     with Spool(campaign.folder) as spool:
         spool.append([report("r1")], actor="robot1")
@@ -158,4 +191,3 @@ def test_a_damaged_line_is_said_and_the_rest_taken(campaign):
     assert names(campaign) == ["r1"]
     assert "the line is damaged" in campaign.events[-2].data["reason"] + campaign.events[-1].data.get("reason", "")
     assert not waiting_segments(campaign.folder), "nobody was told that the torn line is safe"
-    assert issubclass(RefusedError, DataError)
