@@ -36,6 +36,15 @@ def status(campaign: Campaign) -> dict[str, Any]:
         "candidates": dict(sorted(Counter(c.status for c in record.candidates.values()).items())),
         "results": len(record.valid_results()),
         "quarantined": len(record.waiting_results()),
+        "quarantine": [
+            {
+                "measurement_id": held.measurement_id,
+                "candidate_id": held.candidate_id,
+                "stage": held.stage,
+                "reason": held.reason,
+            }
+            for held in record.waiting_results()
+        ],
         "best": best_result(campaign),
         "open": [
             {
@@ -65,7 +74,7 @@ def status_text(campaign: Campaign) -> str:
         f"  results     {now['results']} conductivities"
         + (f", {now['quarantined']} quarantined" * bool(now["quarantined"])),
     ]
-    lines += [f"  quarantined {held.measurement_id} {held.reason}" for held in campaign.record.waiting_results()]
+    lines += [f"  quarantined {held['measurement_id']} {held['reason']}" for held in now["quarantine"]]
     if best := now["best"]:
         lines.append(
             f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
