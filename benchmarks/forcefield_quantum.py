@@ -122,7 +122,7 @@ def estimated_charges(smiles: str, analog: str, positions: np.ndarray, charge: i
     """
     from openff.toolkit import Molecule
     from openff.toolkit.utils.nagl_wrapper import NAGLToolkitWrapper
-    from saltloop.simulators.parametrise import CHARGE_MODEL
+    from saltloop.simulators.forces.parametrise import CHARGE_MODEL
 
     molecule = Molecule.from_smiles(analog, allow_undefined_stereo=True)
     molecule.assign_partial_charges(CHARGE_MODEL, toolkit_registry=NAGLToolkitWrapper())

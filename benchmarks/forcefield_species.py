@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 from forcefield_quantum import BOHR_NM, HESSIAN_UNIT, gfn2_hessian, gfn2_minimum
-from saltloop.simulators.one_molecule import minimised
+from saltloop.simulators.forces.one_molecule import minimised
+from saltloop.simulators.forces.species_parameters import SpeciesParameters, all_parameters
 from saltloop.simulators.parameters.make_parameters import write
 from saltloop.simulators.parameters.reference import FOLDER, read_reference
 from saltloop.simulators.parameters.vibrations import hessian_of, normal_modes
-from saltloop.simulators.species_parameters import SpeciesParameters, all_parameters
 
 PAGE = Path(__file__).parents[1] / "docs" / "forcefield.md"
 START, END = "<!-- checks: benchmarks/forcefield_species.py -->", "<!-- end of checks -->"

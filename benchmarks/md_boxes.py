@@ -7,11 +7,11 @@ from typing import Any
 
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of
-from saltloop.simulators.engine import Simulation
-from saltloop.simulators.forcefield import ClassicalForceField
-from saltloop.simulators.platforms import ChosenPlatform, choose_platform
-from saltloop.simulators.protocols import resolve_protocol
+from saltloop.simulators.forces.forcefield import ClassicalForceField
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.engine import Simulation
+from saltloop.simulators.md.platforms import ChosenPlatform, choose_platform
+from saltloop.simulators.md.protocols import resolve_protocol
 
 LIQUID = "1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K"
 

@@ -1,4 +1,4 @@
-"""Extrapolation over temperature (simulators/extrapolation.py) tried on measured conductivities.
+"""Extrapolation over temperature (simulators/analysis/extrapolation.py) tried on measured conductivities.
 
     python benchmarks/md_extrapolation.py
 
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 from saltloop.chemistry.calisol import load_calisol
-from saltloop.simulators.extrapolation import TemperaturePoint, extrapolate
-from saltloop.simulators.temperature_laws import Law, T0Prior
+from saltloop.simulators.analysis.extrapolation import TemperaturePoint, extrapolate
+from saltloop.simulators.analysis.temperature_laws import Law, T0Prior
 
 MIN_TEMPERATURES, MIN_SPAN_K, APART_K = 5, 40.0, 8.0
 MAX_UNCERTAINTY = 0.1

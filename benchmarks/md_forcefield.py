@@ -22,11 +22,11 @@ from md_results import FOLDER, read_rows, remember, row_of, show
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.checkpoints import read_checkpoint, read_pieces
-from saltloop.simulators.forcefield import build_system
+from saltloop.simulators.forces.forcefield import build_system
+from saltloop.simulators.forces.species_parameters import SpeciesParameters, parameters_of
 from saltloop.simulators.job import run_job, write_job
+from saltloop.simulators.md.protocols import ForceFieldSettings, Protocol
 from saltloop.simulators.oracle import OracleOutcome
-from saltloop.simulators.protocols import ForceFieldSettings, Protocol
-from saltloop.simulators.species_parameters import SpeciesParameters, parameters_of
 
 RESULTS = FOLDER / "md_forcefield.csv"
 GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3

@@ -28,12 +28,12 @@ from typing import Any
 
 import numpy as np
 from md_boxes import simulation
-from saltloop.simulators.engine import Simulation
-from saltloop.simulators.forcefield import _exceptions, scaled
-from saltloop.simulators.masses import atom_masses
-from saltloop.simulators.platforms import choose_platform
-from saltloop.simulators.protocols import ForceFieldSettings
-from saltloop.simulators.species_parameters import SpeciesParameters
+from saltloop.simulators.forces.forcefield import _exceptions, scaled
+from saltloop.simulators.forces.masses import atom_masses
+from saltloop.simulators.forces.species_parameters import SpeciesParameters
+from saltloop.simulators.md.engine import Simulation
+from saltloop.simulators.md.platforms import choose_platform
+from saltloop.simulators.md.protocols import ForceFieldSettings
 
 TERMS = {
     "Bond": ("HarmonicBondForce",),

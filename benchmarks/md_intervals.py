@@ -25,11 +25,11 @@ import numpy as np
 from md_reanalyse import trajectories_of
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of
+from saltloop.simulators.analysis.motion import motion_in
+from saltloop.simulators.analysis.trajectory import Trajectory
 from saltloop.simulators.job import run_job, write_job
-from saltloop.simulators.motion import motion_in
-from saltloop.simulators.protocols import BoxSettings, Protocol, resolve_protocol
-from saltloop.simulators.trajectory import Trajectory
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.protocols import BoxSettings, Protocol, resolve_protocol
 
 RESULTS = Path(__file__).parent / "results" / "md_intervals.json"
 TENTH, FRAME_PS, DIFFUSION_NM2_PS = 400, 1.0, 1e-3

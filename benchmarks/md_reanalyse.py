@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of
+from saltloop.simulators.analysis.results import analyse
+from saltloop.simulators.analysis.trajectory import Trajectory
 from saltloop.simulators.checkpoints import read_checkpoint
-from saltloop.simulators.engine import Simulation
-from saltloop.simulators.forcefield import ClassicalForceField
+from saltloop.simulators.forces.forcefield import ClassicalForceField
 from saltloop.simulators.job import read_outcome
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.engine import Simulation
+from saltloop.simulators.md.platforms import ChosenPlatform
+from saltloop.simulators.md.protocols import Protocol
 from saltloop.simulators.oracle import OracleOutcome
-from saltloop.simulators.platforms import ChosenPlatform
-from saltloop.simulators.protocols import Protocol
-from saltloop.simulators.results import analyse
-from saltloop.simulators.trajectory import Trajectory
 
 NOTHING_RUNS = ChosenPlatform("Reference", {}, "trajectories of an earlier run")
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from saltloop.simulators.md.protocols import ForceFieldSettings
 from saltloop.simulators.oracle import OracleOutcome
-from saltloop.simulators.protocols import ForceFieldSettings
 
 FOLDER = Path(__file__).parent / "results"
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks.md"

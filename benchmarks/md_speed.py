@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from md_boxes import simulation
-from saltloop.simulators import contexts, engine
-from saltloop.simulators.engine import Simulation
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.platforms import choose_platform
-from saltloop.simulators.recorder import Recorder
-from saltloop.simulators.store import Store
+from saltloop.simulators.md import contexts, engine
+from saltloop.simulators.md.engine import Simulation
+from saltloop.simulators.md.platforms import choose_platform
+from saltloop.simulators.md.recorder import Recorder
+from saltloop.simulators.md.store import Store
 
 GROUP_REPEATS = 60
 

@@ -2,9 +2,9 @@
 
     python benchmarks/md_viscosity.py [--ps 1000]      # about two minutes a nanosecond on a free core; 300 in the docs
 
-saltloop takes the viscosity from centres of mass recorded every 0.2 ps (``saltloop.simulators.viscosity``). Green-Kubo
-needs the stress every 0.02 ps, which OpenMM does not give; for a pair potential it is computed here from positions and
-velocities. The row goes to ``benchmarks/results/md_viscosity.json``.
+saltloop takes the viscosity from centres of mass recorded every 0.2 ps (``saltloop.simulators.analysis.viscosity``).
+Green-Kubo needs the stress every 0.02 ps, which OpenMM does not give; for a pair potential it is computed here from
+positions and velocities. The row goes to ``benchmarks/results/md_viscosity.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm
-from saltloop.simulators.viscosity import viscosity
+from saltloop.simulators.analysis.viscosity import viscosity
 
 RESULTS = Path(__file__).parent / "results" / "md_viscosity.json"
 SIGMA_NM, EPSILON_KJ_MOL, MASS_U, N = 0.3405, 0.996, 39.948, 216

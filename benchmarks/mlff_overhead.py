@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 from saltloop.chemistry.formulation import Formulation
-from saltloop.simulators.boxes import BoxContents
-from saltloop.simulators.mlff import MLForceModel
-from saltloop.simulators.mlff_budget import on_a_grid
-from saltloop.simulators.platforms import choose_platform
+from saltloop.simulators.forces.species_parameters import all_parameters, lithium
+from saltloop.simulators.md.boxes import BoxContents
+from saltloop.simulators.md.platforms import choose_platform
+from saltloop.simulators.mlff.budget import on_a_grid
+from saltloop.simulators.mlff.forces import MLForceModel
 from saltloop.simulators.potentials.dispersion import D3BJ
 from saltloop.simulators.potentials.interface import atomic_numbers_of
 from saltloop.simulators.potentials.sevennet import KJ_MOL_PER_EV, MODELS, SevenNet
-from saltloop.simulators.species_parameters import all_parameters, lithium
 
 DENSITY_G_CM3 = 1.4
 TARGET = 0.05

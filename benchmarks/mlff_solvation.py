@@ -24,15 +24,15 @@ from typing import Any
 import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of, estimated_density_g_cm3
+from saltloop.simulators.analysis.structure import first_minimum, solvation_in
+from saltloop.simulators.analysis.structure_sites import sites_of
+from saltloop.simulators.analysis.trajectory import Trajectory
 from saltloop.simulators.checkpoints import read_checkpoint, read_pieces, write_json_durably
-from saltloop.simulators.engine import Simulation
-from saltloop.simulators.mlff_oracle import MLFFOracle
-from saltloop.simulators.mlff_settings import TRITIUM, MLFFSpec
-from saltloop.simulators.platforms import choose_platform
-from saltloop.simulators.structure import first_minimum, solvation_in
-from saltloop.simulators.structure_sites import sites_of
-from saltloop.simulators.trajectory import Trajectory
+from saltloop.simulators.md.boxes import contents_of, estimated_density_g_cm3
+from saltloop.simulators.md.engine import Simulation
+from saltloop.simulators.md.platforms import choose_platform
+from saltloop.simulators.mlff.oracle import MLFFOracle
+from saltloop.simulators.mlff.settings import TRITIUM, MLFFSpec
 
 RESULTS = Path(__file__).parent / "results" / "mlff_solvation.json"
 LIQUID = Formulation.parse("0.95 mol/kg LiPF6 in EC at 330 K")

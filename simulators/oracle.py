@@ -116,15 +116,15 @@ def build_oracle(spec: Mapping[str, Any], species: SpeciesBook) -> Oracle:
     kind = spec.get("kind")
     try:
         if kind == "openmm":
-            from .openmm_oracle import OpenMMOracle
-            from .protocols import resolve_protocol
+            from saltloop.simulators.md.openmm_oracle import OpenMMOracle
+            from saltloop.simulators.md.protocols import resolve_protocol
 
             settings = OpenMMSpec.model_validate(dict(spec))
             protocol = resolve_protocol(settings.protocol)
             return OpenMMOracle(protocol, species, platform=settings.platform, threads=settings.threads)
         if kind == "mlff":
-            from .mlff_oracle import MLFFOracle
-            from .mlff_settings import MLFFSpec
+            from saltloop.simulators.mlff.oracle import MLFFOracle
+            from saltloop.simulators.mlff.settings import MLFFSpec
 
             return MLFFOracle(MLFFSpec.model_validate(dict(spec)), species)
         if kind == "python":

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of
-from saltloop.simulators.protocols import BoxSettings
-from saltloop.simulators.trajectory import Trajectory
+from saltloop.simulators.analysis.trajectory import Trajectory
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.protocols import BoxSettings
 
 LIQUID = Formulation.parse("1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K")
 DIFFUSION_NM2_PS = 1e-3

@@ -13,9 +13,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
-from saltloop.simulators.one_molecule import minimised
+from saltloop.simulators.forces.one_molecule import minimised
+from saltloop.simulators.forces.species_parameters import SpeciesParameters
 from saltloop.simulators.parameters.vibrations import hessian_of, normal_modes
-from saltloop.simulators.species_parameters import SpeciesParameters
 
 STRAIGHT_RAD = 2.8
 """Angles beyond are left as they are: a nitrile's, and none at all of opposite ligands of an octahedron."""

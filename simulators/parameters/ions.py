@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from saltloop.simulators.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
+from saltloop.simulators.forces.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 
 LI = "Aqvist, J. Phys. Chem. 94 (1990) 8021, as used in CL&P"
 PF6 = "Kaminski, Jorgensen, J. Chem. Soc. Perkin Trans. 2 (1999) 2365; CL&P, J. Phys. Chem. B 108 (2004) 2038"

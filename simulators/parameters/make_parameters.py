@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.one_molecule import relaxed
+from saltloop.simulators.forces.one_molecule import relaxed
+from saltloop.simulators.forces.parametrise import parametrise
+from saltloop.simulators.forces.species_parameters import SpeciesParameters, as_text
 from saltloop.simulators.parameters.ions import IONS
 from saltloop.simulators.parameters.own import OWN_SPECIES, own_parameters
-from saltloop.simulators.parametrise import parametrise
-from saltloop.simulators.species_parameters import SpeciesParameters, as_text
 
 HERE = Path(__file__).parent
 

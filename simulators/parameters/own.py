@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from saltloop.simulators.one_molecule import relaxed
+from saltloop.simulators.forces.one_molecule import relaxed
+from saltloop.simulators.forces.parametrise import FORCE_FIELD, SOURCE, parametrise
+from saltloop.simulators.forces.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 from saltloop.simulators.parameters.hessian_fit import with_fitted_terms
 from saltloop.simulators.parameters.reference import QuantumReference, read_reference
-from saltloop.simulators.parametrise import FORCE_FIELD, SOURCE, parametrise
-from saltloop.simulators.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 
 CLP_BORON = (3.58, 0.3975, "CL&P's BF4-, il.ff")
 CLP_FLUORINE = (3.12, 0.2552, "CL&P's PF6- and BF4-, il.ff")

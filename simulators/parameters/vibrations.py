@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from saltloop.simulators.forcefield import build_system
-from saltloop.simulators.one_molecule import BARE, vacuum
-from saltloop.simulators.species_parameters import SpeciesParameters
+from saltloop.simulators.forces.forcefield import build_system
+from saltloop.simulators.forces.one_molecule import BARE, vacuum
+from saltloop.simulators.forces.species_parameters import SpeciesParameters
 
 STEP_NM = 1e-5
 PER_CM = 1e12 / (2 * math.pi * 2.99792458e10)

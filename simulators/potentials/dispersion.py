@@ -6,8 +6,8 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from saltloop.simulators.oracle import OracleSpecError
 
-from ..oracle import OracleSpecError
 from .interface import Array
 
 KJ_MOL_PER_HARTREE = 2625.4996394799

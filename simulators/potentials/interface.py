@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..force_model import Molecules
+    from saltloop.simulators.forces.force_model import Molecules
 
 Array = NDArray[np.float64]
 

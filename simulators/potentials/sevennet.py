@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+from saltloop.simulators.oracle import OracleSpecError
 
-from ..oracle import OracleSpecError
 from .interface import Array
 
 MODELS: Mapping[str, tuple[str, str | None]] = MappingProxyType(

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from saltloop.simulators.forces.force_model import Molecules
+from saltloop.simulators.forces.forcefield import molecule_ranges
 
-from ..force_model import Molecules
-from ..forcefield import molecule_ranges
 from .interface import Array, HasVirial, Potential, PotentialFactory
 
 GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3

@@ -4,11 +4,11 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from saltloop.simulators import attempts as attempts_module
-from saltloop.simulators.attempts import Attempts
-from saltloop.simulators.control_settings import Retry
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.platforms import ChosenPlatform
+from saltloop.simulators.md import attempts as attempts_module
+from saltloop.simulators.md.attempts import Attempts
+from saltloop.simulators.md.control_settings import Retry
+from saltloop.simulators.md.platforms import ChosenPlatform
 
 GPU, CPU = ChosenPlatform("CUDA", {}, "CUDA on a GPU"), ChosenPlatform("CPU", {}, "CPU, 1 thread")
 

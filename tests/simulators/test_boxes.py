@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators import boxes
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.protocols import BoxSettings
+from saltloop.simulators.md import boxes
+from saltloop.simulators.md.protocols import BoxSettings
 
 BOOK = SpeciesBook.builtin()
 ELECTROLYTE = Formulation.parse("1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 298.15 K")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from saltloop.simulators.displacements import displacements, mean_square_displacement
+from saltloop.simulators.analysis.displacements import displacements, mean_square_displacement
 from scipy.signal import lfilter
 from synthetic_trajectory import walks
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from saltloop.simulators.equilibration import equilibrated, statistical_inefficiency, why_not_converged
+from saltloop.simulators.md.equilibration import equilibrated, statistical_inefficiency, why_not_converged
 
 
 def correlated(n, tau, *, seed=0, sigma=0.01, mean=1.2):

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from saltloop.simulators.extrapolation import ExtrapolationError, TemperaturePoint, extrapolate
-from saltloop.simulators.temperature_laws import ELECTROLYTES
+from saltloop.simulators.analysis.extrapolation import ExtrapolationError, TemperaturePoint, extrapolate
+from saltloop.simulators.analysis.temperature_laws import ELECTROLYTES
 
 HOT_K = (340.0, 370.0, 400.0, 430.0)
 

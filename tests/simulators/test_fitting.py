@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltloop.simulators import fitting
+from saltloop.simulators.analysis import fitting
 
 
 def overlap_by_counting(n, m, n_frames):

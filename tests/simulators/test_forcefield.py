@@ -3,9 +3,9 @@
 import numpy as np
 import openmm
 import pytest
-from saltloop.simulators.forcefield import build_system, molecule_ranges, scaled
-from saltloop.simulators.protocols import ForceFieldSettings
-from saltloop.simulators.species_parameters import all_parameters
+from saltloop.simulators.forces.forcefield import build_system, molecule_ranges, scaled
+from saltloop.simulators.forces.species_parameters import all_parameters
+from saltloop.simulators.md.protocols import ForceFieldSettings
 
 COULOMB = 138.935456  # kJ nm / (mol e2)
 

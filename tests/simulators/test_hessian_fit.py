@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from forcefield_quantum import restrained_fit
 from forcefield_species import superposed_rmsd
-from saltloop.simulators.one_molecule import minimised
+from saltloop.simulators.forces.one_molecule import minimised
+from saltloop.simulators.forces.species_parameters import SpeciesParameters, all_parameters
 from saltloop.simulators.parameters.hessian_fit import with_fitted_terms
 from saltloop.simulators.parameters.own import OWN_SPECIES, equivalent_atoms, own_parameters
 from saltloop.simulators.parameters.reference import read_reference
 from saltloop.simulators.parameters.vibrations import hessian_of, normal_modes
-from saltloop.simulators.species_parameters import SpeciesParameters, all_parameters
 
 DIATOMIC = SpeciesParameters.model_validate(
     {

@@ -119,7 +119,7 @@ def test_an_outcome_is_measurements_or_a_failure():
 
 def test_light_modules_load_nothing_heavy():
     code = (
-        "import sys, saltloop.simulators.oracle, saltloop.simulators.job, saltloop.simulators.protocols;"
+        "import sys, saltloop.simulators.oracle, saltloop.simulators.job, saltloop.simulators.md.protocols;"
         "heavy = {'numpy', 'openmm', 'rdkit', 'torch', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules);"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

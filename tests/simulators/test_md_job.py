@@ -6,11 +6,11 @@ import shutil
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators import engine, md_job, slowness, store
-from saltloop.simulators import replicas as replicas_module
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.openmm_oracle import OpenMMOracle
-from saltloop.simulators.protocols import resolve_protocol
+from saltloop.simulators.md import engine, md_job, slowness, store
+from saltloop.simulators.md import replicas as replicas_module
+from saltloop.simulators.md.openmm_oracle import OpenMMOracle
+from saltloop.simulators.md.protocols import resolve_protocol
 from tiny_protocol import TINY
 
 LIQUID = Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K")

@@ -3,10 +3,10 @@
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.forcefield import ClassicalForceField
-from saltloop.simulators.md_oracle import MDOracle
+from saltloop.simulators.forces.forcefield import ClassicalForceField
+from saltloop.simulators.md.md_oracle import MDOracle
+from saltloop.simulators.md.protocols import ForceFieldSettings, resolve_protocol
 from saltloop.simulators.oracle import UnsupportedFormulationError
-from saltloop.simulators.protocols import ForceFieldSettings, resolve_protocol
 from tiny_protocol import TINY
 
 BOOK = SpeciesBook.builtin()
@@ -31,7 +31,7 @@ def test_a_given_density_is_kept_and_not_measured(tmp_path):
     assert "density" not in [one.quantity for one in outcome.measurements]
     assert outcome.provenance["density"] == {"fixed_g_cm3": 0.85, "how": "given in the protocol"}
     assert not list((tmp_path / "md").glob("npt-*"))
-    from saltloop.simulators.boxes import contents_of
+    from saltloop.simulators.md.boxes import contents_of
 
     contents = contents_of(LIQUID, oracle().protocol.box, BOOK)
     assert outcome.provenance["results"]["box_nm"] == pytest.approx(contents.edge_nm(0.85), abs=1e-4)

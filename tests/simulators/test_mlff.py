@@ -10,20 +10,20 @@ from analytic_potential import SpringLiquid
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.oracle_settings import OracleSettings
-from saltloop.simulators import mlff_oracle as oracle_module
-from saltloop.simulators.boxes import contents_of
-from saltloop.simulators.conformers import carbonate_conformers, ester_torsions
 from saltloop.simulators.failures import openmm_failure
+from saltloop.simulators.forces.species_parameters import all_parameters
 from saltloop.simulators.job import run_job, write_job
-from saltloop.simulators.mlff import MLForceModel
-from saltloop.simulators.mlff_budget import calls_of, on_a_grid
-from saltloop.simulators.mlff_limits import known_limits
-from saltloop.simulators.mlff_oracle import MLFFOracle
-from saltloop.simulators.mlff_settings import TRITIUM, Dispersion, MLFFSpec
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.platforms import choose_platform
+from saltloop.simulators.md.protocols import resolve_protocol
+from saltloop.simulators.mlff import oracle as oracle_module
+from saltloop.simulators.mlff.budget import calls_of, on_a_grid
+from saltloop.simulators.mlff.conformers import carbonate_conformers, ester_torsions
+from saltloop.simulators.mlff.forces import MLForceModel
+from saltloop.simulators.mlff.limits import known_limits
+from saltloop.simulators.mlff.oracle import MLFFOracle
+from saltloop.simulators.mlff.settings import TRITIUM, Dispersion, MLFFSpec
 from saltloop.simulators.oracle import OracleSpecError, UnsupportedFormulationError, build_oracle
-from saltloop.simulators.platforms import choose_platform
-from saltloop.simulators.protocols import resolve_protocol
-from saltloop.simulators.species_parameters import all_parameters
 from saltloop.simulators.testing import CHECKS, OracleCase
 from tiny_protocol import TINY
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
-from saltloop.simulators import engine as engine_module
-from saltloop.simulators import platforms, sanity
-from saltloop.simulators import start as start_module
-from saltloop.simulators import store as store_module
-from saltloop.simulators.boxes import contents_of
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.forcefield import ClassicalForceField
+from saltloop.simulators.forces.forcefield import ClassicalForceField
 from saltloop.simulators.job import run_job, write_job
-from saltloop.simulators.openmm_oracle import OpenMMOracle
+from saltloop.simulators.md import engine as engine_module
+from saltloop.simulators.md import platforms, sanity
+from saltloop.simulators.md import start as start_module
+from saltloop.simulators.md import store as store_module
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.openmm_oracle import OpenMMOracle
+from saltloop.simulators.md.protocols import ForceFieldSettings, resolve_protocol
+from saltloop.simulators.md.stages import Gentleness
 from saltloop.simulators.oracle import UnsupportedFormulationError
-from saltloop.simulators.protocols import ForceFieldSettings, resolve_protocol
-from saltloop.simulators.stages import Gentleness
 from tiny_protocol import TINY
 
 N_FRAMES = 40

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
-from saltloop.simulators.forcefield import build_system
-from saltloop.simulators.protocols import ForceFieldSettings
-from saltloop.simulators.species_parameters import all_parameters, parameters_of
+from saltloop.simulators.forces.forcefield import build_system
+from saltloop.simulators.forces.species_parameters import all_parameters, parameters_of
+from saltloop.simulators.md.protocols import ForceFieldSettings
 
 IONS = (
     *("Li+", "PF6-", "BF4-", "AsF6-", "ClO4-", "TFSI-", "FSI-", "CF3SO3-", "BETI-"),

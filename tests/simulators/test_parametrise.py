@@ -10,13 +10,14 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.commands.data import data
-from saltloop.simulators import md_oracle, parametrise
-from saltloop.simulators.one_molecule import minimised, relaxed
-from saltloop.simulators.openmm_oracle import OpenMMOracle
+from saltloop.simulators.forces import parametrise
+from saltloop.simulators.forces.one_molecule import minimised, relaxed
+from saltloop.simulators.forces.parametrise import ParametrisationError, ensure_parameters, refusal
+from saltloop.simulators.forces.species_parameters import all_parameters, cache_path, parameters_of, remember
+from saltloop.simulators.md import md_oracle
+from saltloop.simulators.md.openmm_oracle import OpenMMOracle
+from saltloop.simulators.md.protocols import resolve_protocol
 from saltloop.simulators.oracle import UnsupportedFormulationError
-from saltloop.simulators.parametrise import ParametrisationError, ensure_parameters, refusal
-from saltloop.simulators.protocols import resolve_protocol
-from saltloop.simulators.species_parameters import all_parameters, cache_path, parameters_of, remember
 
 BOOK = SpeciesBook.builtin().with_species(
     [
@@ -94,7 +95,7 @@ def test_check_makes_nothing_and_run_makes_what_is_missing(has_openff, tmp_path,
     def stop(*arguments, **settings):
         raise InterruptedError
 
-    monkeypatch.setattr("saltloop.simulators.boxes.contents_of", stop)
+    monkeypatch.setattr("saltloop.simulators.md.boxes.contents_of", stop)
     with pytest.raises(InterruptedError):
         oracle().run(LIQUID, tmp_path / "job", seed=1)
     assert has_openff == [VC.smiles]
@@ -160,8 +161,8 @@ def test_the_command_lists_shows_and_makes_parameters(has_openff):
 def test_listing_parameters_loads_neither_openff_nor_openmm():
     code = (
         "import sys; from saltloop.chemistry.species import SpeciesBook; "
-        "from saltloop.simulators.parametrise import refusal; "
-        "from saltloop.simulators.species_parameters import parameters_of; "
+        "from saltloop.simulators.forces.parametrise import refusal; "
+        "from saltloop.simulators.forces.species_parameters import parameters_of; "
         "[parameters_of(one) for one in SpeciesBook.builtin()]; "
         "print([name for name in ('openff', 'openmm', 'torch', 'rdkit') if name in sys.modules])"
     )

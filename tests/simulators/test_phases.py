@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from saltloop.simulators import phases
-from saltloop.simulators.attempts import Attempts
-from saltloop.simulators.control_settings import Retry
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.sanity import check_homogeneous, check_liquid
+from saltloop.simulators.md import phases
+from saltloop.simulators.md.attempts import Attempts
+from saltloop.simulators.md.control_settings import Retry
+from saltloop.simulators.md.sanity import check_homogeneous, check_liquid
 
 EDGE = 3.0
 N = 180

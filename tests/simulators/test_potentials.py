@@ -5,13 +5,13 @@ import importlib.util
 import numpy as np
 import pytest
 from analytic_potential import Anchored, HalfTheVirial, Leaning, NotAGradient, SpringLiquid
+from saltloop.simulators.forces.species_parameters import all_parameters, lithium
 from saltloop.simulators.oracle import OracleSpecError
 from saltloop.simulators.potentials import testing
 from saltloop.simulators.potentials.dispersion import D3BJ
 from saltloop.simulators.potentials.interface import HasVirial, Sum, atomic_numbers_of
 from saltloop.simulators.potentials.sevennet import SevenNet
 from saltloop.simulators.potentials.testing import CHECKS, PotentialCase
-from saltloop.simulators.species_parameters import all_parameters, lithium
 
 needs_sevenn = pytest.mark.skipif(
     importlib.util.find_spec("sevenn") is None, reason="the extra is missing: pip install 'saltloop[mlff]'"

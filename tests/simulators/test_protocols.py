@@ -1,7 +1,7 @@
 """Named protocols and overrides."""
 
 import pytest
-from saltloop.simulators.protocols import PROTOCOLS, ProtocolError, resolve_protocol
+from saltloop.simulators.md.protocols import PROTOCOLS, ProtocolError, resolve_protocol
 
 
 def test_named_protocols_grow_in_length_and_size():

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from saltloop.simulators.analysis.structure_sites import sites_of
 from saltloop.simulators.checkpoints import read_pieces, write_piece
-from saltloop.simulators.recorder import Recorder
-from saltloop.simulators.structure_sites import sites_of
+from saltloop.simulators.md.recorder import Recorder
 from synthetic_trajectory import contents
 
 BOX = contents(atoms=300, pairs=2)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from saltloop.chemistry.formulation import Formulation
-from saltloop.simulators.boxes import estimated_density_g_cm3
-from saltloop.simulators.displacements import displacements
-from saltloop.simulators.motion import motion_in
-from saltloop.simulators.plots import plot
-from saltloop.simulators.protocols import resolve_protocol
-from saltloop.simulators.results import analyse
-from saltloop.simulators.structure_sites import sites_of
+from saltloop.simulators.analysis.displacements import displacements
+from saltloop.simulators.analysis.motion import motion_in
+from saltloop.simulators.analysis.plots import plot
+from saltloop.simulators.analysis.results import analyse
+from saltloop.simulators.analysis.structure_sites import sites_of
+from saltloop.simulators.md.boxes import estimated_density_g_cm3
+from saltloop.simulators.md.protocols import resolve_protocol
 from synthetic_trajectory import contents, walking
 
 PROTOCOL = resolve_protocol("quick")

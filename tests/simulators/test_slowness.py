@@ -5,17 +5,17 @@ import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.simulators.boxes import contents_of
-from saltloop.simulators.control_settings import SlowLiquid
+from saltloop.simulators.analysis.results import Results
+from saltloop.simulators.analysis.trajectory import Trajectory
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.hotter import extrapolated, temperatures_K, too_slow
-from saltloop.simulators.hotter_plot import plot_temperatures
-from saltloop.simulators.protocols import BoxSettings
-from saltloop.simulators.replicas import Sampled
-from saltloop.simulators.results import Results
-from saltloop.simulators.slowness import conductivity_at_most_mS_cm, motions
-from saltloop.simulators.stopping import Decision
-from saltloop.simulators.trajectory import Trajectory
+from saltloop.simulators.md.boxes import contents_of
+from saltloop.simulators.md.control_settings import SlowLiquid
+from saltloop.simulators.md.hotter import extrapolated, temperatures_K, too_slow
+from saltloop.simulators.md.hotter_plot import plot_temperatures
+from saltloop.simulators.md.protocols import BoxSettings
+from saltloop.simulators.md.replicas import Sampled
+from saltloop.simulators.md.slowness import conductivity_at_most_mS_cm, motions
+from saltloop.simulators.md.stopping import Decision
 
 LIQUID = Formulation.parse("1 mol/kg LiBF4 in AN at 260 K")
 SETTINGS = SlowLiquid()

@@ -2,10 +2,10 @@
 
 import pytest
 from saltloop.chemistry.formulation import Formulation
-from saltloop.simulators.annealing import solvent_viscosity_mPa_s, why_anneal
-from saltloop.simulators.protocols import resolve_protocol
-from saltloop.simulators.stage_settings import Anneal
-from saltloop.simulators.stages import Gentleness, stages_of
+from saltloop.simulators.md.annealing import solvent_viscosity_mPa_s, why_anneal
+from saltloop.simulators.md.protocols import resolve_protocol
+from saltloop.simulators.md.stage_settings import Anneal
+from saltloop.simulators.md.stages import Gentleness, stages_of
 
 ORDER = ("soften", "nvt", "anneal", "npt", "settle", "produce")
 

@@ -2,9 +2,9 @@
 
 import pytest
 from saltloop.simulators.failures import SimulationFailureError
-from saltloop.simulators.protocols import ProtocolError, resolve_protocol
-from saltloop.simulators.slowness import Motion
-from saltloop.simulators.stopping import decide, read_decisions, write_decisions
+from saltloop.simulators.md.protocols import ProtocolError, resolve_protocol
+from saltloop.simulators.md.slowness import Motion
+from saltloop.simulators.md.stopping import decide, read_decisions, write_decisions
 
 
 def protocol(*, slow=None, **stop):

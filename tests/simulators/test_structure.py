@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from saltloop.simulators.species_parameters import all_parameters
-from saltloop.simulators.structure import first_minimum, solvation_in
-from saltloop.simulators.structure_residence import residence
-from saltloop.simulators.structure_sites import donor_labels, sites_of
+from saltloop.simulators.analysis.structure import first_minimum, solvation_in
+from saltloop.simulators.analysis.structure_residence import residence
+from saltloop.simulators.analysis.structure_sites import donor_labels, sites_of
+from saltloop.simulators.forces.species_parameters import all_parameters
 from synthetic_trajectory import contents, walking
 
 BOX = contents()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from saltloop.simulators.structure_errors import fraction_of_lithium, mean_over_lithium
+from saltloop.simulators.analysis.structure_errors import fraction_of_lithium, mean_over_lithium
 
 N_SAMPLES = 400
 

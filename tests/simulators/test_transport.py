@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from saltloop.simulators import transport
-from saltloop.simulators.displacements import displacements
-from saltloop.simulators.onsager import charge_motion
+from saltloop.simulators.analysis import transport
+from saltloop.simulators.analysis.displacements import displacements
+from saltloop.simulators.analysis.onsager import charge_motion
 from synthetic_trajectory import walks
 
 STATE = {"volume_nm3": 27.0, "temperature_K": 300.0}

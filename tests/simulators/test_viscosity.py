@@ -5,10 +5,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from saltloop.simulators import viscosity as module
-from saltloop.simulators.displacements import displacements
-from saltloop.simulators.finite_size import BOLTZMANN_J_K, size_correction_m2_s, size_factor
-from saltloop.simulators.viscosity import GAS_CONSTANT_KJ_MOL_K, MPA_S_PER_U_NM_PS, Viscosity, viscosity
+from saltloop.simulators.analysis import viscosity as module
+from saltloop.simulators.analysis.displacements import displacements
+from saltloop.simulators.analysis.finite_size import BOLTZMANN_J_K, size_correction_m2_s, size_factor
+from saltloop.simulators.analysis.viscosity import GAS_CONSTANT_KJ_MOL_K, MPA_S_PER_U_NM_PS, Viscosity, viscosity
 from synthetic_trajectory import walks
 
 EDGE, MASS, N, TEMPERATURE = 3.0, 90.0, 216, 300.0

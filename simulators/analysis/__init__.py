@@ -1,0 +1,1 @@
+"""From what a simulation recorded to measurements with error bars, tables and plots."""

@@ -1,0 +1,1 @@
+"""The oracle with machine-learned forces: its settings, its start from classical boxes, its budget."""
