@@ -5,7 +5,8 @@ from __future__ import annotations
 #: What goes wrong around a call and says nothing about the liquid: it is never taught.
 MACHINE_FAILURES = frozenset({
     "timeout", "worker_died", "io_error", "result_changed", "platform", "packing", "box_too_small",
-    "foreign_checkpoint", "damaged_checkpoint", "settings", "failed",
+    "foreign_checkpoint", "damaged_checkpoint", "settings", "failed", "out_of_memory", "device_lost", "over_budget",
+    "parameters",
 })  # fmt: skip
 #: A simulation that crashed. One crash may be chance and is tried again; after the last attempt it is the liquid's.
 CRASHES = frozenset({"blow_up", "temperature"})
