@@ -11,7 +11,7 @@ from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
     from saltloop.chemistry import Species
-    from saltloop.simulators.species_parameters import SpeciesParameters
+    from saltloop.simulators.forces.species_parameters import SpeciesParameters
 
 
 @click.command()
@@ -25,7 +25,7 @@ def parameters(names: tuple[str, ...], smiles: str | None, as_json: bool, quiet:
     """Force-field parameters of NAMES (of a salt: its anion), or a list of all that ship."""
     from saltloop.chemistry import SpeciesBook
     from saltloop.chemistry.errors import DataError
-    from saltloop.simulators.species_parameters import all_parameters, parameters_of
+    from saltloop.simulators.forces.species_parameters import all_parameters, parameters_of
 
     if smiles is not None and names:
         raise click.UsageError("--smiles stands alone, without names.")
@@ -58,8 +58,8 @@ def _species(smiles: str) -> Species:
 
 def _on_demand(species: Species, quiet: bool) -> SpeciesParameters:
     from saltloop.loop.screen import Screen
-    from saltloop.simulators.parametrise import ensure_parameters
-    from saltloop.simulators.species_parameters import cache_path, parameters_of
+    from saltloop.simulators.forces.parametrise import ensure_parameters
+    from saltloop.simulators.forces.species_parameters import cache_path, parameters_of
 
     known = parameters_of(species)
     if known is not None:
