@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from backtest_peers import METHODS
-from saltloop.loop.backtest_pool import Pool, isothermal_pool
-from saltloop.loop.backtest_run import Plan, read_finished, run_seeds
-from saltloop.loop.backtest_summary import summarise
+from saltloop.loop.backtest.pool import Pool, isothermal_pool
+from saltloop.loop.backtest.run import Plan, read_finished, run_seeds
+from saltloop.loop.backtest.summary import summarise
 
 STARTS = ("random", "bottom")
 N_START, BATCH_SIZE = 20, 10

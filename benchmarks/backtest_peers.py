@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from backtest_features import Formulations, Measured, positions, split
 from backtest_packages import Ax, BayBE
-from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.backtest import Strategy
-from saltloop.loop.backtest_strategies import CampaignStrategy, RandomStrategy
+from saltloop.loop.acquisition.settings import AcquisitionSettings
+from saltloop.loop.backtest.backtest import Strategy
+from saltloop.loop.backtest.strategies import CampaignStrategy, RandomStrategy
 from saltloop.surrogates.settings import SurrogateSettings
 from scipy.stats import norm
 

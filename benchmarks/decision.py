@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop.acquisition import choose_batch
-from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.acquisition.choose import choose_batch
+from saltloop.loop.acquisition.settings import AcquisitionSettings
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.settings import SpaceSettings
 from saltloop.surrogates.settings import SurrogateSettings
 from saltloop.surrogates.surrogate import MFNetSurrogate
 

@@ -2,7 +2,7 @@
 
     python benchmarks/few_data.py --seeds 8
 
-The isothermal 298.15 K pool of CALiSol-23 (loop/backtest_pool.py), the half of its liquids whose id hashes to an odd
+The isothermal 298.15 K pool of CALiSol-23 (loop/backtest/pool.py), the half of its liquids whose id hashes to an odd
 number: the Gaussian process was designed on the other half. From n liquids of it, drawn at random or from its lower
 half (20b), the rest is predicted. CALiSol-23 is found through SALTLOOP_SHARED.
 """
@@ -21,7 +21,7 @@ from accuracy_peers import composition, normal
 from saltloop.chemistry import SpeciesBook
 from saltloop.chemistry.calisol import load_calisol, standard_uncertainty
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.backtest_pool import isothermal_pool
+from saltloop.loop.backtest.pool import isothermal_pool
 from saltloop.surrogates.factory import new_surrogate
 from saltloop.surrogates.settings import SurrogateSettings
 from scipy.stats import spearmanr

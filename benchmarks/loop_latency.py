@@ -61,7 +61,7 @@ def lengthen(state: Path) -> None:
     """Append results until the state has ``N_EVENTS`` events; one fsync in all, for this is no test of the disk."""
     from saltloop.chemistry import Formulation, Measurement
     from saltloop.loop.events import compact_json
-    from saltloop.loop.result_entries import result_entry
+    from saltloop.loop.lab.result_entries import result_entry
 
     lines = state.read_bytes().splitlines()
     liquid = Formulation.parse("1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K")
@@ -108,8 +108,8 @@ def screening() -> tuple[int, float]:
     """Stream a space of every species through a briefly trained ensemble of the default size."""
     import torch
     from saltloop.chemistry import SpeciesBook, load_literature
-    from saltloop.loop.space import CandidateSpace
-    from saltloop.loop.space_settings import SpaceSettings
+    from saltloop.loop.space.candidate_space import CandidateSpace
+    from saltloop.loop.space.settings import SpaceSettings
     from saltloop.surrogates.settings import SurrogateSettings
     from saltloop.surrogates.surrogate import MFNetSurrogate
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from md_reference import Electrolyte, electrolytes
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.discrepancy import Discrepancy
+from saltloop.loop.sources.discrepancy import Discrepancy
 
 Row = Mapping[str, str]
 REPORTED = "conductivity_combined"

@@ -88,8 +88,8 @@ def watch(process: psutil.Popen, peak: dict[str, int]) -> None:
 
 def space_file(path: Path, part: int) -> Path:
     """SCAN's space as it counts it, thinned by leaving concentrations and temperatures out."""
-    from saltloop.loop.screening_settings import load_space
-    from saltloop.loop.space_settings import values_of
+    from saltloop.loop.screening.settings import load_space
+    from saltloop.loop.space.settings import values_of
 
     settings = load_space("scan-as-counted").settings
     values = settings.model_dump(mode="json")

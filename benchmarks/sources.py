@@ -1,11 +1,12 @@
 """Several sources: what it costs to reach the best that experiments alone reach, with a cheap biased source there.
 
-Pool: the liquids of CALiSol-23 at 298.15 K (``saltloop.loop.backtest_pool``). An experiment gives the pool's value and
+Pool: the liquids of CALiSol-23 at 298.15 K (``saltloop.loop.backtest.pool``). An experiment gives the pool's value and
 costs 1. The simulated source costs 0.1 and gives ``k exp(bias + noise)``: a bias of 26 % (root mean square; half of its
 variance one constant, half a smooth function of salt, solvents and molality), and a noise of 15 %, which it states.
 Both arms start from the same 20 random liquids, measured, with the same Gaussian process, expected improvement and
-batches of 4; the second may ask either source (``saltloop.loop.sources``), and knows nothing of the bias. The goal is
-the best that 60 experiments find. A start that they do not improve on leaves nothing to compare: the next one counts.
+batches of 4; the second may ask either source (``saltloop.loop.sources.choose``), and knows nothing of the bias. The
+goal is the best that 60 experiments find. A start that they do not improve on leaves nothing to compare: the next one
+counts.
 
     python benchmarks/sources.py --seeds 20            # the full pool
     python benchmarks/sources.py --seeds 20 --design   # the half on which choices of design were made
@@ -28,9 +29,9 @@ import torch
 from saltloop.chemistry.dataset import load_dataset
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop.backtest_pool import Pool, isothermal_pool
-from saltloop.loop.discrepancy import Discrepancy
-from saltloop.loop.sources import PROSPECTS_PER_PICK, Option, Prospect, choose_sources
+from saltloop.loop.backtest.pool import Pool, isothermal_pool
+from saltloop.loop.sources.choose import PROSPECTS_PER_PICK, Option, Prospect, choose_sources
+from saltloop.loop.sources.discrepancy import Discrepancy
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BIAS, NOISE, SIMULATION_COST = math.log(1.26), 0.15, 0.1

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from saltloop.chemistry import LabResult
-from saltloop.loop.spool import Spool
+from saltloop.loop.lab.spool import Spool
 
 
 def results_a_second(folder: Path, n_threads: int, n_results: int) -> float:

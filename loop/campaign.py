@@ -11,7 +11,6 @@ import yaml
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop.edits import CHANGED_BY, edits_of_file
 from saltloop.loop.errors import CampaignError, CampaignFileError, StateError
 from saltloop.loop.events import Event, content_hash
 from saltloop.loop.lock import CampaignLock
@@ -19,6 +18,7 @@ from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Result
 from saltloop.loop.settings import UNRECORDED, CampaignSettings, load_campaign_file
 from saltloop.loop.state import StateFile, read_state
+from saltloop.loop.steering.edits import CHANGED_BY, edits_of_file
 
 STATE_NAME = "state.jsonl"
 

@@ -10,11 +10,11 @@ from enum import Enum
 from saltloop.loop.campaign import Campaign, versions
 from saltloop.loop.decisions import fit_surrogate, needs_fit, propose_batch
 from saltloop.loop.jobs import JobProgress, JobRunner
-from saltloop.loop.receiving import Receiver
+from saltloop.loop.lab.receiving import Receiver
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.screen import Screen
-from saltloop.loop.steering_queue import take_requests
-from saltloop.loop.stopping import calls_left, evaluate
+from saltloop.loop.steering.queue import take_requests
+from saltloop.loop.stopping.judge import calls_left, evaluate
 from saltloop.loop.strategy import Strategy
 
 

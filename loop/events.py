@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltloop.loop.errors import StateError
-from saltloop.loop.result_entries import PLAIN
+from saltloop.loop.lab.result_entries import PLAIN
 
 #: The version of each event type that this code writes.
 EVENT_VERSIONS: Mapping[str, int] = {

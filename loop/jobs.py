@@ -16,8 +16,8 @@ from typing import Any
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import compact_json, content_hash
+from saltloop.loop.lab.result_entries import result_entry, why_unphysical
 from saltloop.loop.record_items import Candidate, Job
-from saltloop.loop.result_entries import result_entry, why_unphysical
 from saltloop.simulators.checkpoints import write_json_durably
 from saltloop.simulators.job import read_outcome, run_job, write_job
 

@@ -6,7 +6,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.settings import CampaignSettings, OracleSettings
-from saltloop.loop.space import CandidateSpace
+from saltloop.loop.space.candidate_space import CandidateSpace
 from saltloop.loop.warm_start import later_changes, load_known
 
 

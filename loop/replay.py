@@ -9,11 +9,11 @@ from typing import Any
 
 from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.fixing import as_if_rejected
 from saltloop.loop.fork import parent_problem
 from saltloop.loop.jobs import result_sha256
 from saltloop.loop.record import CampaignRecord
-from saltloop.loop.stopping import evaluate
+from saltloop.loop.steering.fixing import as_if_rejected
+from saltloop.loop.stopping.judge import evaluate
 from saltloop.loop.strategy import Strategy
 
 #: Acquisition values may differ in the last digits between numbers of threads; formulations may not differ at all.

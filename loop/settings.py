@@ -10,12 +10,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
-from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings, check_objectives
+from saltloop.loop.acquisition.settings import AcquisitionSettings, ObjectiveSettings, check_objectives
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.lab_settings import LabSettings
-from saltloop.loop.oracle_settings import OracleName, OracleSettings, check_oracles
-from saltloop.loop.space_settings import BRANCHES, Settings, SpaceSettings
-from saltloop.loop.stopping_settings import Budget, StopRule
+from saltloop.loop.lab.settings import LabSettings
+from saltloop.loop.sources.settings import OracleName, OracleSettings, check_oracles
+from saltloop.loop.space.settings import BRANCHES, Settings, SpaceSettings
+from saltloop.loop.stopping.settings import Budget, StopRule
 from saltloop.surrogates.settings import SurrogateSettings
 
 

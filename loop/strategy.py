@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
+from saltloop.loop.acquisition.neighbours import Neighbours
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
-from saltloop.loop.neighbours import Neighbours
 from saltloop.loop.warm_start import CAMPAIGN_PREFIX, is_simulation, load_known
 
 if TYPE_CHECKING:
-    from saltloop.loop.acquisition import Chosen
-    from saltloop.loop.discrepancy import Discrepancy
-    from saltloop.loop.feasibility import Feasibility
+    from saltloop.loop.acquisition.choose import Chosen
+    from saltloop.loop.acquisition.feasibility import Feasibility
+    from saltloop.loop.sources.discrepancy import Discrepancy
     from saltloop.surrogates.encoding import FormulationEncoder
     from saltloop.surrogates.factory import ConductivityModel, Surrogate
 
@@ -115,12 +115,12 @@ class SurrogateStrategy:
         is_for_lab: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        from saltloop.loop.acquisition import choose_batch
-        from saltloop.loop.acquisition_replicates import noise_of_one_more
-        from saltloop.loop.feasibility import Feasibility
-        from saltloop.loop.objective_models import objectives_of
-        from saltloop.loop.sources_campaign import assign_sources, describe_prices, n_prospects
-        from saltloop.loop.space import CandidateSpace
+        from saltloop.loop.acquisition.choose import choose_batch
+        from saltloop.loop.acquisition.feasibility import Feasibility
+        from saltloop.loop.acquisition.objective_models import objectives_of
+        from saltloop.loop.acquisition.replicates import noise_of_one_more
+        from saltloop.loop.sources.of_campaign import assign_sources, describe_prices, n_prospects
+        from saltloop.loop.space.candidate_space import CandidateSpace
 
         space = CandidateSpace(campaign.settings.space, campaign.species)
         results = self._results(campaign)
@@ -268,7 +268,7 @@ class SurrogateStrategy:
 
     def discrepancy(self, results: Sequence[Measurement]) -> Discrepancy:
         """How each source of the campaign's results differs from experiment."""
-        from saltloop.loop.discrepancy import Discrepancy
+        from saltloop.loop.sources.discrepancy import Discrepancy
 
         return Discrepancy.fit(results, self.known_measurements())
 

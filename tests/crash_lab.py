@@ -12,8 +12,8 @@ from pathlib import Path
 from crash_campaign import install_kill
 from lab_campaign import report
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.receiving import Receiver
-from saltloop.loop.spool import Spool
+from saltloop.loop.lab.receiving import Receiver
+from saltloop.loop.lab.spool import Spool
 
 
 def append(folder: Path, n: int) -> None:

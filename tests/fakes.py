@@ -10,7 +10,7 @@ import numpy as np
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.events import content_hash
-from saltloop.loop.space import CandidateSpace
+from saltloop.loop.space.candidate_space import CandidateSpace
 
 
 class FakeStrategy:

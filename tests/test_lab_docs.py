@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 from lab_campaign import start
 from saltloop.chemistry.result_files import read_rows
-from saltloop.loop.intake import take
-from saltloop.loop.lab_settings import LabSettings
+from saltloop.loop.lab.intake import take
+from saltloop.loop.lab.settings import LabSettings
 
 LAB = (Path(__file__).parents[1] / "docs" / "lab.md").read_text(encoding="utf-8")
 

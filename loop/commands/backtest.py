@@ -14,9 +14,9 @@ from saltloop.loop.errors import BacktestError
 
 if TYPE_CHECKING:
     from saltloop.chemistry.species import SpeciesBook
-    from saltloop.loop.acquisition_settings import AcquisitionSettings
-    from saltloop.loop.backtest import Strategy
-    from saltloop.loop.backtest_pool import Pool
+    from saltloop.loop.acquisition.settings import AcquisitionSettings
+    from saltloop.loop.backtest.backtest import Strategy
+    from saltloop.loop.backtest.pool import Pool
     from saltloop.loop.screen import Screen
     from saltloop.surrogates.settings import SurrogateSettings
 
@@ -64,10 +64,10 @@ def backtest(
     The surrogate learns from the start points and from what it asked for, never from the rest of the pool. What was
     interrupted goes on with the same command.
     """
-    from saltloop.loop.backtest_plot import plot_backtest
-    from saltloop.loop.backtest_report import write_traces
-    from saltloop.loop.backtest_run import Plan, run_seeds
-    from saltloop.loop.backtest_summary import describe, summarise
+    from saltloop.loop.backtest.plot import plot_backtest
+    from saltloop.loop.backtest.report import write_traces
+    from saltloop.loop.backtest.run import Plan, run_seeds
+    from saltloop.loop.backtest.summary import describe, summarise
     from saltloop.loop.screen import Screen
 
     screen = Screen(is_quiet=quiet or as_json)
@@ -106,7 +106,7 @@ def chosen_settings(
         BacktestError: there is no such surrogate or acquisition.
     """
     from saltloop.chemistry.species import SpeciesBook
-    from saltloop.loop.acquisition_settings import HYPERVOLUME_KINDS, AcquisitionSettings
+    from saltloop.loop.acquisition.settings import HYPERVOLUME_KINDS, AcquisitionSettings
     from saltloop.loop.settings import load_campaign_file
     from saltloop.surrogates.settings import SurrogateSettings
 
@@ -149,7 +149,7 @@ def the_pool(data: str, species: SpeciesBook, temperature_K: float, *, n_least: 
         DataError: no such data set.
     """
     from saltloop.chemistry.dataset import load_dataset
-    from saltloop.loop.backtest_pool import WIDEST_BRACKET_K, isothermal_pool
+    from saltloop.loop.backtest.pool import WIDEST_BRACKET_K, isothermal_pool
 
     pool = isothermal_pool(load_dataset(data, species).measurements, temperature_K)
     if len(pool) < n_least:
@@ -171,7 +171,7 @@ def the_strategy(
 ) -> tuple[Strategy, dict[str, Any]]:
     """The strategy, and what decides its choices as plain JSON."""
     from saltloop.chemistry.dataset import load_dataset
-    from saltloop.loop.backtest_strategies import CampaignStrategy, RandomStrategy, outside
+    from saltloop.loop.backtest.strategies import CampaignStrategy, RandomStrategy, outside
 
     if acquisition is None:
         if start_data is not None:

@@ -10,7 +10,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
-    from saltloop.loop.explain import Subject
+    from saltloop.loop.explain.subject import Subject
 
 
 @click.command()
@@ -61,7 +61,7 @@ def explain(
     for note in subject.notes:
         screen.say(note)
     if formulation is None:
-        from saltloop.loop.explain_model import explain_model
+        from saltloop.loop.explain.model import explain_model
         from saltloop.surrogates.symbolic_search import SearchSettings
 
         search = None if no_symbolic else SearchSettings(backend=symbolic)
@@ -69,7 +69,7 @@ def explain(
             explanation = explain_model(subject, search, progress)
         name = "explain-model.html"
     else:
-        from saltloop.loop.explain_liquid import explain_liquid
+        from saltloop.loop.explain.liquid import explain_liquid
 
         liquid = Formulation.parse(formulation, species=subject.species)
         with screen.task("Looking into the prediction") as progress:
@@ -87,7 +87,7 @@ def explain(
 def _subject(campaign: Path | None, weights: Path | None, data: str, screen: Any) -> Subject:
     """The model to explain with the rows it has learned from."""
     from saltloop.chemistry.errors import DataError
-    from saltloop.loop.explain import Subject, usable
+    from saltloop.loop.explain.subject import Subject, usable
     from saltloop.surrogates.posterior import SurrogateModel
 
     if weights is not None:

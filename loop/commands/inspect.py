@@ -6,9 +6,9 @@ import dataclasses
 from pathlib import Path
 
 import click
-from saltloop.loop import report
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, candidate_named, json_option, print_json
+from saltloop.loop.reports import report
 
 
 @click.command()

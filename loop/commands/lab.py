@@ -17,7 +17,7 @@ from saltloop.loop.commands.options import (
     steal_option,
 )
 from saltloop.loop.errors import CampaignError, LockedError
-from saltloop.loop.lab_settings import Batch, LabSettings
+from saltloop.loop.lab.settings import Batch, LabSettings
 from saltloop.loop.settings import load_campaign_file
 
 FORMATS = ("csv", "json", "xlsx")
@@ -62,7 +62,7 @@ def ask(
     CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign. While 'saltloop run' works
     on it, that process proposes them at its next step, and this one waits for it.
     """
-    from saltloop.loop.worklist import make_worklist
+    from saltloop.loop.lab.worklist import make_worklist
 
     kind = kind or (output.suffix.lstrip(".").casefold() if output else "csv")
     if kind not in FORMATS:
@@ -124,8 +124,8 @@ def _propose(campaign: Path, n: int, person: str, *, quiet: bool, steal_lock: bo
 def _ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[str]:
     import time
 
-    from saltloop.loop.steering import Ask, check
-    from saltloop.loop.steering_queue import leave
+    from saltloop.loop.steering.apply import Ask, check
+    from saltloop.loop.steering.queue import leave
 
     asked = Ask(person=person, n=n)
     check(Campaign.read(folder), asked)
@@ -147,8 +147,8 @@ def _ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[st
 
 
 def _write(worklist, kind: str, output: Path | None, sheet: Path | None) -> None:  # type: ignore[no-untyped-def]
-    from saltloop.loop.worklist_files import to_csv, to_json, to_xlsx
-    from saltloop.loop.worklist_sheet import to_html
+    from saltloop.loop.lab.sheet import to_html
+    from saltloop.loop.lab.worklist_files import to_csv, to_json, to_xlsx
 
     try:
         if kind == "xlsx":
@@ -187,11 +187,11 @@ def tell(
     Telling a file twice changes nothing. While another process writes the campaign, the results are checked and left
     for it.
     """
-    from saltloop.loop.intake import tell as take
-    from saltloop.loop.steering import Tell
-    from saltloop.loop.steering_queue import leave
-    from saltloop.loop.surprise import predictor
-    from saltloop.loop.verdict import RefusedError
+    from saltloop.loop.lab.intake import tell as take
+    from saltloop.loop.lab.surprise import predictor
+    from saltloop.loop.lab.verdict import RefusedError
+    from saltloop.loop.steering.apply import Tell
+    from saltloop.loop.steering.queue import leave
 
     folder = campaign_folder(campaign)
     reading = Campaign.read(folder)

@@ -27,7 +27,7 @@ def plot(campaign: Path, candidate_id: str | None, output: Path | None) -> None:
     if candidate_id is not None:
         _candidate_page(campaign, candidate_id, output)
         return
-    from saltloop.loop.plots import plot_campaign
+    from saltloop.loop.reports.plots import plot_campaign
     from saltloop.loop.strategy import SurrogateStrategy
 
     opened = Campaign.read(campaign_folder(campaign))
@@ -37,7 +37,7 @@ def plot(campaign: Path, candidate_id: str | None, output: Path | None) -> None:
 
 
 def _candidate_page(campaign: Path, candidate_id: str, output: Path | None) -> None:
-    from saltloop.loop.job_page import write_job_page
+    from saltloop.loop.reports.job_page import write_job_page
 
     opened = Campaign.read(campaign_folder(campaign))
     candidate = candidate_named(opened, candidate_id)

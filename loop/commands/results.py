@@ -25,7 +25,7 @@ def release(campaign: Path, results: tuple[str, ...], reason: str, person: str, 
 
     A result is named by its id (m...), by SOURCE/EXTERNAL_ID, or by its candidate. 'saltloop status' lists them.
     """
-    from saltloop.loop.steering_results import Release, find_results
+    from saltloop.loop.steering.results import Release, find_results
 
     ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=True)
     send(campaign, request(Release, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
@@ -39,7 +39,7 @@ def release(campaign: Path, results: tuple[str, ...], reason: str, person: str, 
 @steal_option
 def reject_result(campaign: Path, results: tuple[str, ...], reason: str, person: str, steal_lock: bool) -> None:
     """Reject quarantined RESULTS: they stay on record and are never learned from."""
-    from saltloop.loop.steering_results import RejectResult, find_results
+    from saltloop.loop.steering.results import RejectResult, find_results
 
     ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=True)
     send(campaign, request(RejectResult, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
@@ -53,7 +53,7 @@ def reject_result(campaign: Path, results: tuple[str, ...], reason: str, person:
 @steal_option
 def retract(campaign: Path, results: tuple[str, ...], reason: str, person: str, steal_lock: bool) -> None:
     """Retract RESULTS that turned out to be wrong: they stay on record and no longer count."""
-    from saltloop.loop.steering_results import Retract, find_results
+    from saltloop.loop.steering.results import Retract, find_results
 
     ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=False)
     send(campaign, request(Retract, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
@@ -68,7 +68,7 @@ def inbox(campaign: Path, as_json: bool, steal_lock: bool) -> int:
 
     'saltloop run' does the same at each of its steps.
     """
-    from saltloop.loop.receiving import Receiver
+    from saltloop.loop.lab.receiving import Receiver
 
     folder = campaign_folder(campaign)
     (folder / "inbox").mkdir(exist_ok=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from saltloop.loop import report
 from saltloop.loop.campaign import STATE_NAME, Campaign
 from saltloop.loop.commands.options import (
     by_option,
@@ -17,6 +16,7 @@ from saltloop.loop.commands.options import (
     steal_option,
 )
 from saltloop.loop.errors import EXIT_WAITING
+from saltloop.loop.reports import report
 from saltloop.loop.settings import CampaignSettings, load_campaign_file
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run(
     """
     from saltloop.loop.preflight import check_before_start
     from saltloop.loop.screen import Screen
-    from saltloop.loop.steering import Resume, apply
+    from saltloop.loop.steering.apply import Resume, apply
     from saltloop.loop.strategy import SurrogateStrategy
 
     screen = Screen(is_quiet=quiet or as_json)
@@ -129,7 +129,7 @@ def _what_we_wait_for(campaign: Campaign, file: Path) -> str:
 
 
 def _finish(campaign: Campaign, strategy: SurrogateStrategy, file: Path) -> None:
-    from saltloop.loop.plots import plot_campaign
+    from saltloop.loop.reports.plots import plot_campaign
 
     words = plot_campaign(campaign, strategy.known_measurements(), campaign.folder / "outcome.png")
     click.echo()

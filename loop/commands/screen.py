@@ -12,10 +12,10 @@ from saltloop.loop.commands.options import json_option, print_json, quiet_option
 
 if TYPE_CHECKING:
     from saltloop.loop.screen import Screen
-    from saltloop.loop.screening import ScreeningResult
-    from saltloop.loop.screening_settings import LoadedSpace
-    from saltloop.loop.screening_work import Scorer
-    from saltloop.loop.space import CandidateSpace
+    from saltloop.loop.screening.screening import ScreeningResult
+    from saltloop.loop.screening.settings import LoadedSpace
+    from saltloop.loop.screening.work import Scorer
+    from saltloop.loop.space.candidate_space import CandidateSpace
     from saltloop.surrogates.encoding import FormulationEncoder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -75,12 +75,12 @@ def screen(
         raise SaltloopError(f"{out} is already there; choose another --out, or replace it with --overwrite.")
     terminal = Screen(is_quiet=quiet or as_json)
 
-    from saltloop.loop.screening import screen as run
-    from saltloop.loop.screening_folder import parts_folder
-    from saltloop.loop.screening_parts import finished_parts
-    from saltloop.loop.screening_table import best_rows
-    from saltloop.loop.screening_work import ScreeningPlan
-    from saltloop.loop.space_columns import EncoderColumns
+    from saltloop.loop.screening.folder import parts_folder
+    from saltloop.loop.screening.parts import finished_parts
+    from saltloop.loop.screening.screening import screen as run
+    from saltloop.loop.screening.table import best_rows
+    from saltloop.loop.screening.work import ScreeningPlan
+    from saltloop.loop.space.columns import EncoderColumns
 
     asked, candidates = _space(space or named, campaign, constraints)
     terminal.say(f"Space: {candidates.counts()} candidates.{' ' + asked.remark if asked.remark else ''}")
@@ -100,7 +100,7 @@ def screen(
     best = best_rows(out, top, candidates.species, is_distinct=distinct)
     words = ""
     if plot is not None:
-        from saltloop.loop.screening_plot import plot_landscape
+        from saltloop.loop.screening.plot import plot_landscape
 
         words = plot_landscape(out, plot)
     if as_json:
@@ -111,8 +111,8 @@ def screen(
 
 def _space(name: str | None, campaign: Path | None, constraints: tuple[str, ...]) -> tuple[LoadedSpace, CandidateSpace]:
     """The space asked for with the constraints of file and command line, and its candidates."""
-    from saltloop.loop.screening_settings import LoadedSpace, load_space
-    from saltloop.loop.space import CandidateSpace
+    from saltloop.loop.screening.settings import LoadedSpace, load_space
+    from saltloop.loop.space.candidate_space import CandidateSpace
 
     book = None
     if campaign is not None:

@@ -18,7 +18,7 @@ from saltloop.loop.commands.steering import request, send
 @steal_option
 def approve(campaign: Path, candidate_ids: tuple[str, ...], person: str, steal_lock: bool) -> None:
     """Approve proposed candidates of a campaign with 'approval: manual'; 'saltloop run' then runs them."""
-    from saltloop.loop.steering import Approve
+    from saltloop.loop.steering.apply import Approve
 
     send(campaign, request(Approve, person=person, candidate_ids=candidate_ids), steal_lock=steal_lock)
 
@@ -34,7 +34,7 @@ def reject(
     campaign: Path, candidate_ids: tuple[str, ...], reason: str, infeasible: bool, person: str, steal_lock: bool
 ) -> None:
     """Reject proposed candidates, with a reason; they are never proposed again."""
-    from saltloop.loop.steering import Reject
+    from saltloop.loop.steering.apply import Reject
 
     asked = request(Reject, person=person, candidate_ids=candidate_ids, reason=reason, is_infeasible=infeasible)
     send(campaign, asked, steal_lock=steal_lock)
@@ -54,7 +54,7 @@ def repropose(
     campaign: Path, candidate_id: str, fixes: tuple[str, ...], reason: str, person: str, steal_lock: bool
 ) -> None:
     """Reject a candidate and propose the best formulation with some factors fixed in its place."""
-    from saltloop.loop.steering import Repropose
+    from saltloop.loop.steering.apply import Repropose
 
     fixed = assignments(fixes)
     asked = request(Repropose, person=person, candidate_id=candidate_id, fixed=fixed, reason=reason)
@@ -68,7 +68,7 @@ def repropose(
 @steal_option
 def pause(campaign: Path, reason: str, person: str, steal_lock: bool) -> None:
     """Start nothing new until 'resume'. Jobs that run come to their end; Ctrl-C in 'run' stops those as well."""
-    from saltloop.loop.steering import Pause
+    from saltloop.loop.steering.apply import Pause
 
     send(campaign, request(Pause, person=person, reason=reason), steal_lock=steal_lock)
 
@@ -79,7 +79,7 @@ def pause(campaign: Path, reason: str, person: str, steal_lock: bool) -> None:
 @steal_option
 def resume(campaign: Path, person: str, steal_lock: bool) -> None:
     """Lift a pause of a person's or a failure rate's; 'saltloop run' then goes on."""
-    from saltloop.loop.steering import Resume
+    from saltloop.loop.steering.apply import Resume
 
     send(campaign, request(Resume, person=person), steal_lock=steal_lock)
 
@@ -91,7 +91,7 @@ def resume(campaign: Path, person: str, steal_lock: bool) -> None:
 @steal_option
 def close(campaign: Path, reason: str, person: str, steal_lock: bool) -> None:
     """End a campaign for good. It can still be read, verified, forked, and learned from."""
-    from saltloop.loop.steering import Close
+    from saltloop.loop.steering.apply import Close
 
     send(campaign, request(Close, person=person, reason=reason), steal_lock=steal_lock)
 

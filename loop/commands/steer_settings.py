@@ -38,7 +38,7 @@ class Limit(click.ParamType):
 @steal_option
 def budget(campaign: Path, rules: str | None, person: str, steal_lock: bool, **limits: float | str | None) -> None:
     """Change the budget or the stop rules. Without an option: say what they are and how they stood when last judged."""
-    from saltloop.loop.steering_settings import ChangeBudget, ChangeStopRules
+    from saltloop.loop.steering.settings import ChangeBudget, ChangeStopRules
 
     changed = {name: None if limit == "none" else limit for name, limit in limits.items() if limit is not None}
     if changed and rules is not None:
@@ -49,7 +49,7 @@ def budget(campaign: Path, rules: str | None, person: str, steal_lock: bool, **l
     elif changed:
         send(campaign, request(ChangeBudget, person=person, limits=changed), steal_lock=steal_lock)
     else:
-        from saltloop.loop.stopping import describe_rules
+        from saltloop.loop.stopping.judge import describe_rules
 
         click.echo("\n".join(describe_rules(Campaign.read(campaign_folder(campaign)))))
 
@@ -64,7 +64,7 @@ def budget(campaign: Path, rules: str | None, person: str, steal_lock: bool, **l
 @steal_option
 def space(campaign: Path, values: tuple[str, ...], person: str, steal_lock: bool) -> None:
     """Change the space of a started campaign; decisions from then on use the new one. Without --set: print it."""
-    from saltloop.loop.steering_settings import ChangeSpace
+    from saltloop.loop.steering.settings import ChangeSpace
 
     if values:
         asked = request(ChangeSpace, person=person, values=assignments(values))

@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.errors import LockedError
-from saltloop.loop.steering_request import Request
+from saltloop.loop.steering.request import Request
 from saltloop.loop.strategy import Strategy
 
 
@@ -26,8 +26,8 @@ def request(kind: type[Request], **values: Any) -> Request:
 
 def send(path: Path, asked: Request, *, steal_lock: bool) -> None:
     """Do it, or leave it for the process that writes the campaign; say which."""
-    from saltloop.loop.report import tell
-    from saltloop.loop.steering_queue import submit
+    from saltloop.loop.reports.report import tell
+    from saltloop.loop.steering.queue import submit
 
     folder = campaign_folder(path)
     answer = submit(folder, asked, trained_strategy, steal_lock=steal_lock)

@@ -6,7 +6,7 @@ import backtest_peers
 import numpy as np
 import pytest
 from saltloop.chemistry import Formulation
-from saltloop.loop.backtest_pool import Pool
+from saltloop.loop.backtest.pool import Pool
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_halves_make_up_the_pool(pool):
 
 
 def test_the_table_has_a_row_for_each_method_with_finished_seeds(pool, tmp_path):
-    from saltloop.loop.backtest_run import Plan, run_seeds
+    from saltloop.loop.backtest.run import Plan, run_seeds
 
     strategy = backtest_peers.METHODS["random"]
     run_seeds(Plan(pool, strategy, "bottom", 4, 5, 10), [0, 1, 2], tmp_path, about={})

@@ -6,10 +6,10 @@ import pytest
 import torch
 from botorch.models import SingleTaskGP
 from saltloop.chemistry import Formulation, SpeciesBook
-from saltloop.loop.acquisition import choose_batch
+from saltloop.loop.acquisition.choose import choose_batch
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.settings import AcquisitionSettings, SpaceSettings
-from saltloop.loop.space import CandidateSpace
+from saltloop.loop.space.candidate_space import CandidateSpace
 from saltloop.surrogates.encoding import FormulationEncoder
 
 pytestmark = [

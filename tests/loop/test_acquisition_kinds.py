@@ -8,10 +8,10 @@ from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 from saltloop.chemistry import Formulation, Measurement, SpeciesBook
-from saltloop.loop.acquisition import choose_batch
-from saltloop.loop.acquisition_replicates import noise_of_one_more
-from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.backtest_listed import ListedPool
+from saltloop.loop.acquisition.choose import choose_batch
+from saltloop.loop.acquisition.replicates import noise_of_one_more
+from saltloop.loop.acquisition.settings import AcquisitionSettings
+from saltloop.loop.backtest.listed import ListedPool
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()

@@ -10,16 +10,16 @@ from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.posteriors.transformed import TransformedPosterior
 from gpytorch.distributions import MultivariateNormal
 from saltloop.chemistry import Formulation, SpeciesBook
-from saltloop.loop.acquisition import choose_batch
-from saltloop.loop.acquisition_field import Field
-from saltloop.loop.acquisition_functions import values
-from saltloop.loop.acquisition_refine import Region, climb
-from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.acquisition_shortlist import screen
-from saltloop.loop.acquisition_table import positions
-from saltloop.loop.objectives import Objectives
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.acquisition.choose import choose_batch
+from saltloop.loop.acquisition.field import Field
+from saltloop.loop.acquisition.functions import values
+from saltloop.loop.acquisition.objectives import Objectives
+from saltloop.loop.acquisition.refine import Region, climb
+from saltloop.loop.acquisition.settings import AcquisitionSettings
+from saltloop.loop.acquisition.shortlist import screen
+from saltloop.loop.acquisition.table import positions
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.settings import SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()

@@ -8,13 +8,13 @@ import pytest
 import torch
 from saltloop.chemistry import Formulation, SpeciesBook
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.acquisition_settings import AcquisitionSettings
-from saltloop.loop.backtest import replay, start_points
-from saltloop.loop.backtest_listed import ListedPool
-from saltloop.loop.backtest_pool import Pool
-from saltloop.loop.backtest_report import trace_table, write_traces
-from saltloop.loop.backtest_run import Plan, read_finished, run_seeds
-from saltloop.loop.backtest_strategies import CampaignStrategy, RandomStrategy, outside
+from saltloop.loop.acquisition.settings import AcquisitionSettings
+from saltloop.loop.backtest.backtest import replay, start_points
+from saltloop.loop.backtest.listed import ListedPool
+from saltloop.loop.backtest.pool import Pool
+from saltloop.loop.backtest.report import trace_table, write_traces
+from saltloop.loop.backtest.run import Plan, read_finished, run_seeds
+from saltloop.loop.backtest.strategies import CampaignStrategy, RandomStrategy, outside
 from saltloop.loop.errors import BacktestError
 from saltloop.surrogates.encoding import FormulationEncoder
 from saltloop.surrogates.settings import SurrogateSettings

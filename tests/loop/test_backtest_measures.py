@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from saltloop.chemistry import Formulation
-from saltloop.loop.backtest import Trace
-from saltloop.loop.backtest_measures import (
+from saltloop.loop.backtest.backtest import Trace
+from saltloop.loop.backtest.measures import (
     best_curve,
     estimate,
     n_needed,
@@ -15,8 +15,8 @@ from saltloop.loop.backtest_measures import (
     random_recall,
     recall_curve,
 )
-from saltloop.loop.backtest_pool import Pool
-from saltloop.loop.backtest_summary import describe, summarise
+from saltloop.loop.backtest.pool import Pool
+from saltloop.loop.backtest.summary import describe, summarise
 
 TOP = [7, 8, 9]
 #: Starts with positions 0 and 7; then finds 8 as the second query and 9 as the fifth.

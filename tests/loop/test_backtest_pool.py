@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from saltloop.chemistry import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.backtest_pool import Pool, isothermal_pool
+from saltloop.loop.backtest.pool import Pool, isothermal_pool
 
 
 def measured(value, T, liquid="1 mol/kg LiPF6 in EC:EMC 3:7 (w/w)", **more):

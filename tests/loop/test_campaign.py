@@ -12,9 +12,9 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
+from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.preflight import check_before_start
-from saltloop.loop.report import candidate_story, log_lines, status, status_text, summary
-from saltloop.loop.result_entries import result_entry
+from saltloop.loop.reports.report import candidate_story, log_lines, status, status_text, summary
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
 

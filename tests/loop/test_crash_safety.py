@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.state import read_state
-from saltloop.loop.steering import Approve
-from saltloop.loop.steering_queue import leave, waiting_requests
-from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace
+from saltloop.loop.steering.apply import Approve
+from saltloop.loop.steering.queue import leave, waiting_requests
+from saltloop.loop.steering.settings import ChangeBudget, ChangeSpace
 
 TESTS = Path(__file__).parents[1]
 CAMPAIGN = """

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.discrepancy import Discrepancy
-from saltloop.loop.discrepancy_pairs import solvent_class
-from saltloop.loop.discrepancy_process import LIQUID_STD, PRIOR_BIAS_STD
+from saltloop.loop.sources.discrepancy import Discrepancy
+from saltloop.loop.sources.pairs import solvent_class
+from saltloop.loop.sources.process import LIQUID_STD, PRIOR_BIAS_STD
 
 
 def liquid(molality, ec=0.3):

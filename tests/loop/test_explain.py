@@ -6,17 +6,17 @@ import re
 import pytest
 from click.testing import CliRunner
 from saltloop.chemistry import Formulation, Measurement, SpeciesBook, load_literature
-from saltloop.loop import explain_features
-from saltloop.loop import explain_liquid as explain_liquid_module
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.cli import cli
 from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.errors import CampaignError
-from saltloop.loop.explain import Subject, listed, percent, usable, with_sign
-from saltloop.loop.explain_liquid import explain_liquid
-from saltloop.loop.explain_model import explain_model
-from saltloop.loop.html_page import Page
-from saltloop.loop.result_entries import result_entry
+from saltloop.loop.explain import features as explain_features
+from saltloop.loop.explain import liquid as explain_liquid_module
+from saltloop.loop.explain.liquid import explain_liquid
+from saltloop.loop.explain.model import explain_model
+from saltloop.loop.explain.subject import Subject, listed, percent, usable, with_sign
+from saltloop.loop.lab.result_entries import result_entry
+from saltloop.loop.reports.html_page import Page
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
 from saltloop.surrogates.settings import SurrogateSettings

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from fakes import FakeStrategy, InlineExecutor
+from saltloop.loop.acquisition.feasibility import Feasibility
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller
 from saltloop.loop.events import Event
 from saltloop.loop.failures import is_of_liquid
-from saltloop.loop.feasibility import Feasibility
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Candidate, Job
 from saltloop.loop.screen import Screen

@@ -9,10 +9,10 @@ from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError
 from saltloop.loop.fork import fork
 from saltloop.loop.replay import verify
-from saltloop.loop.report import log_lines, status
+from saltloop.loop.reports.report import log_lines, status
 from saltloop.loop.screen import Screen
-from saltloop.loop.steering_queue import submit
-from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace
+from saltloop.loop.steering.queue import submit
+from saltloop.loop.steering.settings import ChangeBudget, ChangeSpace
 from saltloop.loop.strategy import SurrogateStrategy
 from saltloop.loop.warm_start import is_simulation, later_changes, load_known
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.report import log_lines, status
+from saltloop.loop.reports.report import log_lines, status
 
 GOLDEN = Path(__file__).parent / "golden"
 

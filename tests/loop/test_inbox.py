@@ -11,8 +11,8 @@ from fakes import FakeStrategy, InlineExecutor
 from lab_campaign import LAB, LIQUID, start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
-from saltloop.loop.inbox import Inbox
-from saltloop.loop.receiving import Receiver
+from saltloop.loop.lab.inbox import Inbox
+from saltloop.loop.lab.receiving import Receiver
 from saltloop.loop.screen import Screen
 
 TESTS = Path(__file__).parents[1]

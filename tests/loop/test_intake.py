@@ -5,7 +5,7 @@ from fakes import FakeStrategy
 from saltloop.chemistry.errors import DataError, SaltloopError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import propose_batch
-from saltloop.loop.intake import tell
+from saltloop.loop.lab.intake import tell
 from saltloop.loop.screen import Screen
 
 LAB = """

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from saltloop.loop import job_page
+from saltloop.loop.reports import job_page
 
 
 def test_a_page_shows_the_story_and_the_plots_of_all_jobs(tmp_path, monkeypatch):

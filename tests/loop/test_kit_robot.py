@@ -10,9 +10,9 @@ import pytest
 from saltloop.chemistry import Formulation
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import fit_surrogate, propose_batch
-from saltloop.loop.receiving import Receiver
+from saltloop.loop.lab.receiving import Receiver
 from saltloop.loop.replay import verify
-from saltloop.loop.report import candidate_story
+from saltloop.loop.reports.report import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
 

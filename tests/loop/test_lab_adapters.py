@@ -11,15 +11,15 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.result_liquid import difference, liquid_of
 from saltloop.chemistry.result_value import reading
 from saltloop.loop.decisions import propose_batch
-from saltloop.loop.finales import from_result, to_request
-from saltloop.loop.frames import (
+from saltloop.loop.lab.finales import from_result, to_request
+from saltloop.loop.lab.frames import (
     candidates_frame,
     results_frame,
     results_from_ax,
     results_from_frame,
     results_from_parameters,
 )
-from saltloop.loop.intake import take
+from saltloop.loop.lab.intake import take
 from saltloop.loop.screen import Screen
 
 CARBONATES = Formulation.parse("1 mol/kg LiPF6 in EC:EMC:DMC 2:3:5 (w/w) at 298.15 K")

@@ -10,8 +10,8 @@ from lab_campaign import LIQUID, expects, start
 from saltloop.chemistry import LabResult
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.result_files import read_rows
-from saltloop.loop.intake import take
-from saltloop.loop.verdict import RefusedError
+from saltloop.loop.lab.intake import take
+from saltloop.loop.lab.verdict import RefusedError
 
 FAST = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

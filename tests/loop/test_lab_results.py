@@ -12,16 +12,16 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step, next_step
 from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.errors import CampaignError, LockedError
-from saltloop.loop.intake import take, tell
-from saltloop.loop.intake_judge import judge
+from saltloop.loop.lab.intake import take, tell
+from saltloop.loop.lab.judge import judge
+from saltloop.loop.lab.surprise import predictor
+from saltloop.loop.lab.verdict import RefusedError
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.replay import verify
-from saltloop.loop.report import candidate_story, log_lines, status, status_text
+from saltloop.loop.reports.report import candidate_story, log_lines, status, status_text
 from saltloop.loop.screen import Screen
-from saltloop.loop.steering_queue import leave, submit
-from saltloop.loop.steering_results import RejectResult, Release, Retract, Tell, find_results
-from saltloop.loop.surprise import predictor
-from saltloop.loop.verdict import RefusedError
+from saltloop.loop.steering.queue import leave, submit
+from saltloop.loop.steering.results import RejectResult, Release, Retract, Tell, find_results
 
 R1 = external_measurement_id("experiment", "r1")
 

@@ -9,13 +9,13 @@ from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 from saltloop.chemistry import Formulation, Measurement, SpeciesBook
-from saltloop.loop.acquisition import choose_batch
-from saltloop.loop.acquisition_settings import AcquisitionSettings, ObjectiveSettings
+from saltloop.loop.acquisition.choose import choose_batch
+from saltloop.loop.acquisition.objective_models import build_objectives, column_values
+from saltloop.loop.acquisition.settings import AcquisitionSettings, ObjectiveSettings
 from saltloop.loop.errors import CampaignError, CampaignFileError
-from saltloop.loop.objective_models import build_objectives, column_values
 from saltloop.loop.settings import load_campaign_file
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.settings import SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()

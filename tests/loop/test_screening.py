@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop import screening
 from saltloop.loop.errors import CampaignFileError
-from saltloop.loop.screening import screen
-from saltloop.loop.screening_folder import ScreeningError, parts_folder
-from saltloop.loop.screening_parts import Part, merged, sort_keys
-from saltloop.loop.screening_settings import load_space
-from saltloop.loop.screening_table import best_rows, read_metadata
-from saltloop.loop.screening_work import ScreeningPlan
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_columns import EncoderColumns
-from saltloop.loop.space_mixtures import EXCLUDED
-from saltloop.loop.space_rules import NO_LIQUID, SOLID
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.screening import screening
+from saltloop.loop.screening.folder import ScreeningError, parts_folder
+from saltloop.loop.screening.parts import Part, merged, sort_keys
+from saltloop.loop.screening.screening import screen
+from saltloop.loop.screening.settings import load_space
+from saltloop.loop.screening.table import best_rows, read_metadata
+from saltloop.loop.screening.work import ScreeningPlan
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.columns import EncoderColumns
+from saltloop.loop.space.mixtures import EXCLUDED
+from saltloop.loop.space.rules import NO_LIQUID, SOLID
+from saltloop.loop.space.settings import SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()
@@ -305,7 +305,7 @@ def test_a_surrogate_that_lacks_a_species_says_which():
 
 
 def test_the_landscape_is_drawn(tmp_path):
-    from saltloop.loop.screening_plot import plot_landscape
+    from saltloop.loop.screening.plot import plot_landscape
 
     result = run(space(max_solvents=3, constraints=('share("FEC") < 0.9',)), tmp_path / "out.parquet")
     words = plot_landscape(result.path, tmp_path / "landscape.png")
@@ -314,7 +314,7 @@ def test_the_landscape_is_drawn(tmp_path):
 
 
 def test_the_landscape_holds_the_best_of_each_pair(tmp_path):
-    from saltloop.loop.screening_landscape import read_landscape
+    from saltloop.loop.screening.landscape import read_landscape
 
     path = run(space(), tmp_path / "out.parquet").path
     sums, table = read_landscape(path), frame(path)
@@ -327,7 +327,7 @@ def test_the_landscape_holds_the_best_of_each_pair(tmp_path):
 
 def test_mixtures_of_two_salts_are_ranked_and_drawn(tmp_path):
     from saltloop.chemistry.formulation import Formulation
-    from saltloop.loop.screening_landscape import read_landscape
+    from saltloop.loop.screening.landscape import read_landscape
 
     candidates = space(max_salts=2, salt_fraction_step=0.25)
     path = run(candidates, tmp_path / "out.parquet").path

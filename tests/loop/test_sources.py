@@ -5,8 +5,8 @@ import math
 import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.measurement import Measurement
-from saltloop.loop.discrepancy import Discrepancy
-from saltloop.loop.sources import Option, Prospect, choose_sources
+from saltloop.loop.sources.choose import Option, Prospect, choose_sources
+from saltloop.loop.sources.discrepancy import Discrepancy
 
 
 class Noises:

@@ -13,14 +13,14 @@ from saltloop.loop.controller import Controller, Step
 from saltloop.loop.decisions import propose_batch
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.jobs import JobRunner
+from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.replay import verify
-from saltloop.loop.report import candidate_story, status, status_text, summary
-from saltloop.loop.result_entries import result_entry
+from saltloop.loop.reports.report import candidate_story, status, status_text, summary
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
-from saltloop.loop.sources_campaign import prices
-from saltloop.loop.sources_worth import source_worth
+from saltloop.loop.sources.of_campaign import prices
+from saltloop.loop.sources.worth import source_worth
 from saltloop.loop.strategy import SurrogateStrategy
 
 QUIET = Screen(is_quiet=True)

@@ -14,11 +14,11 @@ from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.settings import load_campaign_file
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_columns import EncoderColumns
-from saltloop.loop.space_constraints import ConstraintError
-from saltloop.loop.space_parts import rounded_shares
-from saltloop.loop.space_settings import ShareBounds, SpaceSettings
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.columns import EncoderColumns
+from saltloop.loop.space.constraints import ConstraintError
+from saltloop.loop.space.parts import rounded_shares
+from saltloop.loop.space.settings import ShareBounds, SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()
@@ -219,9 +219,9 @@ import resource, numpy as np
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.settings import load_campaign_file
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_parts import rounded_shares
-from saltloop.loop.space_settings import ShareBounds, SpaceSettings
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.parts import rounded_shares
+from saltloop.loop.space.settings import ShareBounds, SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 book = SpeciesBook.builtin()
 encoder = FormulationEncoder(book, [s.name for s in book.salts], [s.name for s in book.solvents])

@@ -5,10 +5,10 @@ import pytest
 from saltloop.chemistry.errors import UnknownSpeciesError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop.space import CandidateSpace
-from saltloop.loop.space_constraints import Constraint, ConstraintError
-from saltloop.loop.space_properties import TABLE_COLUMNS
-from saltloop.loop.space_settings import SpaceSettings
+from saltloop.loop.space.candidate_space import CandidateSpace
+from saltloop.loop.space.constraints import Constraint, ConstraintError
+from saltloop.loop.space.properties import TABLE_COLUMNS
+from saltloop.loop.space.settings import SpaceSettings
 from saltloop.surrogates.encoding import FormulationEncoder
 
 BOOK = SpeciesBook.builtin()

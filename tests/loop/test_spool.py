@@ -16,9 +16,9 @@ from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, StateError
+from saltloop.loop.lab.spool import Spool, SpoolError
+from saltloop.loop.lab.spool_drain import drain, waiting_segments
 from saltloop.loop.screen import Screen
-from saltloop.loop.spool import Spool, SpoolError
-from saltloop.loop.spool_drain import drain, waiting_segments
 
 TESTS = Path(__file__).parents[1]
 

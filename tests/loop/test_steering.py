@@ -9,12 +9,11 @@ from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
-from saltloop.loop.fixing import fixed_space
 from saltloop.loop.replay import verify
-from saltloop.loop.report import candidate_story, log_lines, status
+from saltloop.loop.reports.report import candidate_story, log_lines, status
 from saltloop.loop.screen import Screen
-from saltloop.loop.space_settings import SpaceSettings
-from saltloop.loop.steering import (
+from saltloop.loop.space.settings import SpaceSettings
+from saltloop.loop.steering.apply import (
     Approve,
     Ask,
     Close,
@@ -23,9 +22,10 @@ from saltloop.loop.steering import (
     Repropose,
     Resume,
 )
-from saltloop.loop.steering_queue import leave, submit, waiting_requests
-from saltloop.loop.steering_results import Tell
-from saltloop.loop.steering_settings import ChangeBudget, ChangeSpace, ChangeStopRules
+from saltloop.loop.steering.fixing import fixed_space
+from saltloop.loop.steering.queue import leave, submit, waiting_requests
+from saltloop.loop.steering.results import Tell
+from saltloop.loop.steering.settings import ChangeBudget, ChangeSpace, ChangeStopRules
 
 TOY = """
 name: toy
@@ -264,7 +264,7 @@ def test_what_cannot_be_done_any_more_is_recorded_as_refused(file, folder):
     leave(folder, Reject(person="ben", candidate_ids=tuple(ids(folder)), reason="late"))
     leave(folder, Reject(person="cyd", candidate_ids=tuple(ids(folder)), reason="too late"))
     with Campaign.open(folder) as campaign:
-        from saltloop.loop.steering_queue import take_requests
+        from saltloop.loop.steering.queue import take_requests
 
         assert take_requests(campaign, FakeStrategy) == 3
     (refused,) = events(folder, "request_refused")

@@ -8,11 +8,11 @@ from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Call, Candidate
 from saltloop.loop.replay import verify
-from saltloop.loop.report import log_lines, status_text
+from saltloop.loop.reports.report import log_lines, status_text
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
-from saltloop.loop.stopping import judge
-from saltloop.loop.stopping_settings import (
+from saltloop.loop.stopping.judge import judge
+from saltloop.loop.stopping.settings import (
     AllOf,
     AnyOf,
     Calls,

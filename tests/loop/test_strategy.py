@@ -7,7 +7,7 @@ from saltloop.chemistry import Formulation, Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.events import compact_json
-from saltloop.loop.result_entries import result_entry
+from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
 

@@ -15,14 +15,14 @@ from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.result_liquid import difference
 from saltloop.loop.commands.lab import _ask_the_writer
 from saltloop.loop.errors import LockedError
-from saltloop.loop.intake import tell
-from saltloop.loop.lab_settings import LabSettings
-from saltloop.loop.steering_queue import take_requests
-from saltloop.loop.worklist import Worklist, make_worklist
-from saltloop.loop.worklist_dispense import Source, best_unrounded_error, solve
-from saltloop.loop.worklist_files import to_csv, to_json, to_xlsx
-from saltloop.loop.worklist_plan import plan_batch, target_masses
-from saltloop.loop.worklist_sheet import to_html
+from saltloop.loop.lab.dispense import Source, best_unrounded_error, solve
+from saltloop.loop.lab.intake import tell
+from saltloop.loop.lab.plan import plan_batch, target_masses
+from saltloop.loop.lab.settings import LabSettings
+from saltloop.loop.lab.sheet import to_html
+from saltloop.loop.lab.worklist import Worklist, make_worklist
+from saltloop.loop.lab.worklist_files import to_csv, to_json, to_xlsx
+from saltloop.loop.steering.queue import take_requests
 
 BOOK = SpeciesBook.builtin()
 LIQUID = Formulation.parse("1 mol/kg LiPF6 in EC:DMC 3:7 (w/w) at 298.15 K")

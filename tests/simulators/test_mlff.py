@@ -9,7 +9,7 @@ import pytest
 from analytic_potential import SpringLiquid
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
-from saltloop.loop.oracle_settings import OracleSettings
+from saltloop.loop.sources.settings import OracleSettings
 from saltloop.simulators.failures import openmm_failure
 from saltloop.simulators.forces.species_parameters import all_parameters
 from saltloop.simulators.job import run_job, write_job

@@ -1,0 +1,1 @@
+"""Campaigns replayed on liquids whose conductivities are known."""

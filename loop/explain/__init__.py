@@ -1,0 +1,1 @@
+"""Why the surrogate says what it says, as pages with plots."""

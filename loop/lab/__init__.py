@@ -1,0 +1,1 @@
+"""A laboratory in the loop: worklists out, results in."""

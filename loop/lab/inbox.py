@@ -1,0 +1,140 @@
+"""``inbox/`` of a campaign: robots that only write files put results there; complete files are taken in and moved.
+
+A file is complete when its size and time of change have stayed for ``lab.settle_s``; one that ends in the middle of a
+line gets fifteen times as long. Best is to write under a name that is ignored (``.name``, ``name.part``, ``name.tmp``)
+and to rename it. A file that is taken goes to ``inbox/taken/``, one that is refused to ``inbox/refused/`` with the
+reasons beside it in ``NAME.verdict.txt``. The move comes last: after a crash the file is read again, and known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic_core import from_json
+from saltloop.chemistry.errors import DataError
+from saltloop.chemistry.result_files import MAX_BYTES, read_rows
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.lab.intake import Told, take
+from saltloop.loop.lab.surprise import Predict
+from saltloop.simulators.checkpoints import write_durably
+
+FOLDER = "inbox"
+TAKEN, REFUSED = "taken", "refused"
+STILL_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+TORN_LINE_PATIENCE = 15
+ACTOR = "inbox"
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of one file."""
+
+    name: str
+    told: Told | None
+    """None where it was refused."""
+    problem: str = ""
+
+
+class Inbox:
+    """Looks into a campaign's inbox again and again; remembers since when each file has not changed."""
+
+    def __init__(self, folder: Path, *, settle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = folder / FOLDER
+        self._settle_s, self._clock = settle_s, clock
+        self._since: dict[str, tuple[tuple[int, int], float]] = {}
+
+    def take_in(self, campaign: Campaign, predict_of: Callable[[], Predict | None]) -> list[Received]:
+        """Take every complete file into the campaign, in the order of their names.
+
+        Raises:
+            StateError, StateWriteError, LockedError: the campaign cannot be written; the files stay where they are.
+        """
+        received = []
+        for name in self._complete():
+            path = self.path / name
+            content = _content(path)
+            if content is None or (not _ends_well(name, content) and not self._has_waited(name)):
+                continue
+            one = _receive(campaign, name, content, predict_of)
+            if one.told is None:
+                self._move(path, REFUSED, f"{one.problem}\n")
+            else:
+                self._move(path, TAKEN, "\n".join([str(one.told), *one.told.messages, ""]), len(content))
+            received.append(one)
+        return received
+
+    def unsettled(self) -> list[str]:
+        """Files that are there and not complete yet."""
+        return self._names()
+
+    def _names(self) -> list[str]:
+        if not self.path.is_dir():
+            return []
+        names = (entry.name for entry in os.scandir(self.path) if not entry.is_dir(follow_symlinks=False))
+        return sorted(name for name in names if not name.startswith((".", "~")) and not name.endswith(STILL_WRITTEN))
+
+    def _complete(self) -> list[str]:
+        now, there = self._clock(), {}
+        for name in self._names():
+            try:
+                status = os.lstat(self.path / name)
+            except FileNotFoundError:
+                continue
+            look = (status.st_size, status.st_mtime_ns)
+            before = self._since.get(name)
+            there[name] = before if before is not None and before[0] == look else (look, now)
+        self._since = there
+        return [name for name, (_, since) in there.items() if now - since >= self._settle_s]
+
+    def _has_waited(self, name: str) -> bool:
+        return self._clock() - self._since[name][1] >= TORN_LINE_PATIENCE * self._settle_s
+
+    def _move(self, path: Path, where: str, verdict: str, expected_size: int | None = None) -> None:
+        target = self.path / where / path.name
+        target.parent.mkdir(exist_ok=True)
+        number = 1
+        while target.exists() or target.is_symlink():
+            target = self.path / where / f"{path.stem}-{number}{path.suffix}"
+            number += 1
+        write_durably(target.with_name(target.name + ".verdict.txt"), verdict.encode("utf-8", "replace"))
+        os.rename(path, target)
+        if expected_size is not None and os.lstat(target).st_size != expected_size and not path.exists():
+            os.rename(target, path)  # its writer went on meanwhile: the rest is read next time, the beginning is known
+
+
+def _receive(campaign: Campaign, name: str, content: bytes, predict_of: Callable[[], Predict | None]) -> Received:
+    name = name.encode("utf-8", "replace").decode()
+    origin = {"file": name, "file_sha256": hashlib.sha256(content).hexdigest()}
+    try:
+        rows = read_rows(name, content)
+        told = take(campaign, rows, actor=ACTOR, name=name, origin=origin, predict=predict_of())
+    except DataError as error:
+        return Received(name, None, str(error))
+    return Received(name, told)
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a regular file, at most one more than is allowed; what else it may be is not followed."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b"" if path.is_symlink() else None
+    with os.fdopen(fd, "rb") as file:
+        return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+
+
+def _ends_well(name: str, content: bytes) -> bool:
+    """Whether nothing is missing at the end, as far as that can be seen."""
+    if not name.casefold().endswith(".json"):
+        return content.endswith(b"\n") or not content
+    try:
+        from_json(content)
+    except ValueError:
+        return False
+    return True

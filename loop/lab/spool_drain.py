@@ -1,0 +1,148 @@
+"""What the process that writes the campaign does with the spool: take results in, once, whatever is killed when."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+from saltloop.chemistry.result_files import Row, row_of
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.lab.intake import take
+from saltloop.loop.lab.spool import FOLDER
+from saltloop.loop.lab.surprise import Predict
+from saltloop.loop.lab.verdict import RefusedError, Verdict
+from saltloop.simulators.checkpoints import write_durably
+
+#: Lines of the spool that are judged and recorded together.
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a segment: results that were appended together."""
+
+    entry_id: str
+    actor: str
+    rows: tuple[Row, ...]
+
+
+def waiting_segments(folder: Path) -> list[Path]:
+    """Segments of a campaign's spool, the oldest first."""
+    return sorted((folder / FOLDER).glob("[!.]*.jsonl"))
+
+
+def drain(
+    campaign: Campaign, predict_of: Callable[[], Predict | None], say: Callable[[str], None] = lambda text: None
+) -> int:
+    """Take in everything in the spool, oldest first; returns how many entries there were.
+
+    What was appended together is taken whole or refused whole; a refusal is an event with the reason. How far a
+    segment was drained is written after its events are on disk: after a crash in between, its results are known.
+
+    Raises:
+        StateError, StateWriteError, LockedError: the campaign cannot be written; the spool stays as it is.
+    """
+    n_entries = 0
+    for segment in waiting_segments(campaign.folder):
+        start = _position(segment)
+        while chunk := _entries(segment, start):
+            entries, start = chunk
+            for actor, group in groupby(entries, key=lambda entry: entry.actor):
+                _take(campaign, list(group), actor, segment.name, predict_of, say)
+            n_entries += len(entries)
+            write_durably(_cursor(segment), str(start).encode())
+        _delete_if_done(segment, start)
+    return n_entries
+
+
+def _take(
+    campaign: Campaign,
+    entries: Sequence[Entry],
+    actor: str,
+    segment: str,
+    predict_of: Callable[[], Predict | None],
+    say: Callable[[str], None],
+) -> None:
+    """All entries at once if none is refused, else one by one."""
+    rows = [row for entry in entries for row in entry.rows]
+    origin: dict[str, Any] = {"spool": segment}
+    try:
+        told = take(campaign, rows, actor=actor, name="results", origin=origin, predict=predict_of())
+        say(f"Taken in from {actor}: {told}")
+    except RefusedError as error:
+        if len(entries) > 1:
+            for entry in entries:
+                _take(campaign, [entry], actor, segment, predict_of, say)
+        else:
+            _refuse(campaign, entries[0], error.verdicts)
+            say(f"Refused from {actor}: {error}")
+
+
+def _refuse(campaign: Campaign, entry: Entry, verdicts: Sequence[Verdict]) -> None:
+    if entry.entry_id in campaign.record.request_ids:
+        return
+    reason = "; ".join(f"{one.where}: {one.reason}" for one in verdicts if not one.is_good)
+    reports = [row.result.to_dict() for row in entry.rows if row.result is not None]
+    data = {"request_id": entry.entry_id, "request": {"kind": "results", "results": reports}, "reason": reason}
+    campaign.append("request_refused", data, actor=entry.actor)
+
+
+def _entries(segment: Path, start: int) -> tuple[list[Entry], int] | None:
+    """The next complete lines after byte ``start``, and where they end; None if there are none."""
+    found: list[Entry] = []
+    end = start
+    with segment.open("rb") as file:
+        file.seek(start)
+        for line in file:
+            if not line.endswith(b"\n") or len(found) == CHUNK:
+                break
+            end += len(line)
+            found.append(_entry(line, where=f"{segment.name}, byte {end - len(line)}"))
+    return (found, end) if found else None
+
+
+def _entry(line: bytes, where: str) -> Entry:
+    try:
+        data = from_json(line, allow_inf_nan=False)
+        rows = tuple(row_of(f"result {k}", one) for k, one in enumerate(data["results"], start=1))
+        return Entry(str(data["id"]), str(data["actor"]), rows)
+    except (ValueError, KeyError, TypeError) as error:
+        return Entry(where, "spool", (Row(where, None, f"the line is damaged ({error})"),))
+
+
+def _cursor(segment: Path) -> Path:
+    return segment.with_suffix(".done")
+
+
+def _position(segment: Path) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(_cursor(segment).read_text())
+    return 0
+
+
+@contextlib.contextmanager
+def _locked(segment: Path) -> Iterator[bool]:
+    """Whether nobody has the segment open for writing."""
+    fd = os.open(segment, os.O_RDWR)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
+
+
+def _delete_if_done(segment: Path, position: int) -> None:
+    """Delete a segment whose writer is gone; a torn last line belongs to a sender that was never answered."""
+    with _locked(segment) as is_ours:
+        if is_ours and _entries(segment, position) is None:
+            segment.unlink()
+            _cursor(segment).unlink(missing_ok=True)

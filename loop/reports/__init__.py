@@ -1,0 +1,1 @@
+"""A campaign in words, pictures and pages."""

@@ -1,0 +1,166 @@
+"""The picture of a campaign: best so far, predicted against measured, and the training set's tail filling up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from saltloop.chemistry.measurement import Measurement
+from saltloop.chemistry.units import convert
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.space.settings import values_of
+
+#: Okabe–Ito colours, told apart without colour vision; each source also has its own marker.
+SOURCE_STYLE = {"openmm": ("#D55E00", "o"), "mlff": ("#CC79A7", "^"), "experiment": ("#0072B2", "s")}
+OTHER_STYLE = ("#009E73", "D")
+GREY = "#8a8a8a"
+
+
+def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) -> str:
+    """Draw the campaign's three panels into one PNG and say in words what they show.
+
+    Args:
+        known: conductivities of the campaign's data sets.
+        path: the PNG to write.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    results = _results_in_order(campaign)
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(13.5, 4.3), layout="constrained")
+    words = [
+        _best_so_far(left, results, _best_known(campaign, known)),
+        _parity(middle, campaign, results),
+        _tail(right, [m.in_unit("mS/cm").value for m in known], [r["value"] for r in results]),
+    ]
+    figure.suptitle(f"Campaign '{campaign.settings.name}'", fontsize=12)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+    return "\n".join(words)
+
+
+def _best_known(campaign: Campaign, known: Sequence[Measurement]) -> float | None:
+    """The highest conductivity (mS/cm) in the data sets within 2 K of a temperature of the campaign's space."""
+    offered = values_of(campaign.settings.space.temperatures_K)
+    near = [m.in_unit("mS/cm").value for m in known if _is_near(m.formulation.temperature_K, offered)]
+    return max(near, default=None)
+
+
+def _is_near(temperature_K: float, offered: Sequence[float]) -> bool:
+    return min(abs(temperature_K - one) for one in offered) <= 2
+
+
+def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:
+    """Valid conductivities in the order they arrived, in mS/cm as they were reported."""
+    results = []
+    for result in campaign.record.results.values():
+        m = result.measurement
+        if result.counts and m["quantity"] == "conductivity":
+            value = convert(m["value"], m["unit"], "mS/cm")
+            error = convert(m["standard_uncertainty"], m["unit"], "mS/cm")
+            results.append({"value": value, "error": error, "source": m["source"], "candidate_id": result.candidate_id})
+    return results
+
+
+def _best_so_far(axes: Any, results: list[dict[str, Any]], best_known: float | None) -> str:
+    axes.set_title("Best so far", fontsize=11)
+    axes.set_xlabel("result number")
+    axes.set_ylabel("conductivity / mS cm$^{-1}$")
+    if not results:
+        return _nothing(axes, "Best so far: no result yet.")
+    numbers = np.arange(1, len(results) + 1)
+    values = np.array([r["value"] for r in results])
+    for source in dict.fromkeys(r["source"] for r in results):
+        mask = np.array([r["source"] == source for r in results])
+        colour, marker = SOURCE_STYLE.get(source, OTHER_STYLE)
+        errors = np.array([r["error"] for r in results])[mask]
+        axes.errorbar(
+            numbers[mask],
+            values[mask],
+            yerr=errors,
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            ms=6,
+            label=f"{source} (±1 s.e.)",
+        )
+    axes.step(numbers, np.maximum.accumulate(values), where="post", color="black", lw=1.2, label="best so far")
+    if best_known is not None:
+        axes.axhline(best_known, color=GREY, lw=1, ls=":", label="best in the data sets at this temperature")
+    axes.set_xlim(0.5, len(results) + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8, frameon=False)
+    best = int(values.argmax())
+    return f"Best so far: {values[best]:.2f} mS/cm, result {best + 1} of {len(values)}; the first was {values[0]:.2f}."
+
+
+def _parity(axes: Any, campaign: Campaign, results: list[dict[str, Any]]) -> str:
+    axes.set_title("Predicted before, against what came back", fontsize=11)
+    axes.set_xlabel("predicted (as experiment) / mS cm$^{-1}$")
+    axes.set_ylabel("reported / mS cm$^{-1}$")
+    pairs = [r for r in results if r["candidate_id"]]
+    if not pairs:
+        return _nothing(axes, "Predicted against measured: nothing to compare yet.")
+    predicted = [campaign.record.candidates[r["candidate_id"]].why["predicted"] for r in pairs]
+    mean = np.array([p["mean"] for p in predicted])
+    std = np.array([p["standard_deviation"] for p in predicted])
+    values, errors = np.array([r["value"] for r in pairs]), np.array([r["error"] for r in pairs])
+    for source in dict.fromkeys(r["source"] for r in pairs):
+        mask = np.array([r["source"] == source for r in pairs])
+        colour, marker = SOURCE_STYLE.get(source, OTHER_STYLE)
+        axes.errorbar(
+            mean[mask],
+            values[mask],
+            xerr=std[mask],
+            yerr=errors[mask],
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            ms=6,
+            label=f"{source} (±1 s.d.)",
+        )
+    top = 1.1 * max((mean + std).max(), (values + errors).max())
+    axes.plot([0, top], [0, top], color=GREY, lw=1, ls="--", label="agreement")
+    axes.set_xlim(0, top)
+    axes.set_ylim(0, top)
+    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    ratio = float(np.median(values / mean))
+    return (
+        f"Predicted against reported: median ratio reported / predicted {ratio:.2f} over {len(pairs)} result(s); "
+        f"mean absolute difference {np.abs(values - mean).mean():.2f} mS/cm."
+    )
+
+
+def _tail(axes: Any, known: Sequence[float], new: Sequence[float]) -> str:
+    axes.set_title("The training set's tail", fontsize=11)
+    axes.set_xlabel("conductivity / mS cm$^{-1}$")
+    axes.set_ylabel("number of values")
+    top = max([*known, *new], default=1.0)
+    bins = np.linspace(0, np.ceil(top) + 1, 30)
+    axes.hist(
+        known,
+        bins=bins,
+        color="#bcd4e6",
+        edgecolor="white",
+        lw=0.3,
+        label=f"data sets, all temperatures ({len(known)})",
+    )
+    if new:
+        axes.hist(new, bins=bins, color="#D55E00", edgecolor="white", lw=0.3, label=f"this campaign ({len(new)})")
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.7)
+    axes.legend(fontsize=8, frameon=False)
+    edge = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    above = sum(value > edge for value in new)
+    return f"The tail: {above} of {len(new)} new value(s) lie above the data sets' 90 % quantile ({edge:.1f} mS/cm)."
+
+
+def _nothing(axes: Any, text: str) -> str:
+    axes.text(0.5, 0.5, "no result yet", ha="center", va="center", transform=axes.transAxes, color=GREY)
+    return text

@@ -1,0 +1,1 @@
+"""Every candidate of a space scored, filtered and ranked, in bounded memory."""

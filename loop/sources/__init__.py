@@ -1,0 +1,1 @@
+"""Several oracles: how each differs from experiment, and which one answers which liquid."""

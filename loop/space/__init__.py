@@ -1,0 +1,1 @@
+"""The space of a campaign or a screening: what may be mixed, numbered and never listed."""
