@@ -14,58 +14,17 @@ the solvents' densities and the salts' volumes, which is good to 1.5 to 4 % and 
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from md_reference import PureLiquid, electrolytes, pure_liquids
-from md_results import FOLDER, read_rows, remember, row_of, show
-from saltloop.simulators.job import run_job, write_job
+from md_results import FOLDER, read_rows
+from md_tasks import Task, main
 
 RESULTS = FOLDER / "md_densities.csv"
 ELECTROLYTES = FOLDER / "md_conductivity.csv"
 PROTOCOL = {"base": "quick", "box": {"target_atoms": 800}, "produce": {"duration_ps": 20.0}, "stop": None, "slow": None}
 TARGET_G_CM3 = 0.02
-SEED = 1
-
-
-def main() -> int:
-    """Run what has not been run, print the table; 1 where a job failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder of the job folders")
-    parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
-    parser.add_argument("--platform", default="CPU")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table", action="store_true", help="only the table")
-    parser.add_argument("--docs", action="store_true", help="put the table into docs/benchmarks.md as well")
-    arguments = parser.parse_args()
-    if not arguments.table and arguments.out is None:
-        parser.error("--out is needed where jobs are run")
-    is_good = arguments.table or run(arguments)
-    show(table(), "md_densities.py", in_docs=arguments.docs)
-    return int(not is_good)
-
-
-def run(arguments: argparse.Namespace) -> bool:
-    """Every solvent in turn; whether none failed."""
-    spec = {"kind": "openmm", "protocol": PROTOCOL, "platform": arguments.platform, "threads": arguments.threads}
-    n_run, is_good = 0, True
-    for one in pure_liquids():
-        folder = arguments.out / str(one.formulation).replace(" ", "_")
-        if not (folder / "result.json").exists():
-            if n_run == arguments.only:
-                continue
-            n_run += 1
-            print(f"{one.formulation} ...", file=sys.stderr, flush=True)
-        write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=one.formulation, seed=SEED)
-        outcome = run_job(folder)
-        if outcome.failure:
-            is_good = False
-            print(f"{one.formulation}: {outcome.failure.reason}", file=sys.stderr, flush=True)
-        else:
-            remember(row_of(str(one.formulation), outcome), RESULTS)
-    return is_good
 
 
 def table() -> str:
@@ -116,4 +75,5 @@ def _electrolytes() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tasks = [Task(str(one.formulation), one.formulation, PROTOCOL) for one in pure_liquids()]
+    sys.exit(main(__doc__, tasks, RESULTS, "md_densities.py", table))

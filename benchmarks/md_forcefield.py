@@ -12,19 +12,18 @@ its own.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from md_results import FOLDER, read_rows, remember, row_of, show
+from md_results import FOLDER, read_rows
+from md_tasks import SEED, Task, main
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.checkpoints import read_checkpoint, read_pieces
 from saltloop.simulators.forces.forcefield import build_system
 from saltloop.simulators.forces.species_parameters import SpeciesParameters, parameters_of
-from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.md.protocols import ForceFieldSettings, Protocol
 from saltloop.simulators.oracle import OracleOutcome
 
@@ -39,53 +38,11 @@ RUNS: tuple[tuple[str, dict[str, float]], ...] = (
     ("EMC at 298.15 K", {"charge": 1.0, "sigma": 0.98, "epsilon": 0.8}),
     *((text, {"charge": 0.87, "sigma": 0.988, "epsilon": 1.0}) for text in ("EMC at 298.15 K", "EC at 313.15 K")),
 )
-SEED = 1
 
 
-def main() -> int:
-    """Run what has not been run, print the table; 1 where a job failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder of the job folders")
-    parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
-    parser.add_argument("--platform", default="CPU")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table", action="store_true", help="only the table")
-    parser.add_argument("--docs", action="store_true", help="put the table into docs/benchmarks.md as well")
-    arguments = parser.parse_args()
-    if not arguments.table and arguments.out is None:
-        parser.error("--out is needed where jobs are run")
-    is_good = arguments.table or run(arguments)
-    show(table(), "md_forcefield.py", in_docs=arguments.docs)
-    return int(not is_good)
-
-
-def run(arguments: argparse.Namespace) -> bool:
-    """Every liquid under every scaling in turn; whether none failed."""
-    n_run, is_good = 0, True
-    for text, scales in RUNS:
-        folder = arguments.out / name_of(text, scales).replace(" ", "_")
-        if not (folder / "result.json").exists():
-            if n_run == arguments.only:
-                continue
-            n_run += 1
-            print(f"{name_of(text, scales)} ...", file=sys.stderr, flush=True)
-        spec = {
-            "kind": "openmm",
-            "protocol": protocol(scales),
-            "platform": arguments.platform,
-            "threads": arguments.threads,
-        }
-        formulation = Formulation.parse(text)
-        write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=formulation, seed=SEED)
-        outcome = run_job(folder)
-        if outcome.failure:
-            is_good = False
-            print(f"{text}: {outcome.failure.reason}", file=sys.stderr, flush=True)
-            continue
-        row = row_of(name_of(text, scales), outcome)
-        row["vaporisation (kJ/mol)"] = f"{vaporisation_kJ_mol(folder, outcome):.2f}"
-        remember(row, RESULTS)
-    return is_good
+def vaporisation(folder: Path, outcome: OracleOutcome) -> dict[str, str]:
+    """The heat of vaporisation, for the job's row."""
+    return {"vaporisation (kJ/mol)": f"{vaporisation_kJ_mol(folder, outcome):.2f}"}
 
 
 def name_of(text: str, scales: dict[str, float]) -> str:
@@ -162,4 +119,5 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tasks = [Task(name_of(text, scales), Formulation.parse(text), protocol(scales)) for text, scales in RUNS]
+    sys.exit(main(__doc__, tasks, RESULTS, "md_forcefield.py", table, vaporisation))

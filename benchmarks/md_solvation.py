@@ -10,14 +10,14 @@ of it. Job folders and results as in ``md_conductivity.py``.
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from pathlib import Path
 
-from md_results import FOLDER, read_rows, remember, row_of, show
+from md_results import FOLDER, read_rows
+from md_tasks import Task, main
 from saltloop.chemistry.formulation import Formulation
-from saltloop.simulators.job import run_job, write_job
+from saltloop.simulators.oracle import OracleOutcome
 
 RESULTS = FOLDER / "md_solvation.csv"
 LIQUIDS = tuple(f"1 mol/kg LiPF6 in EC:DMC {ratio} (w/w) at 298.15 K" for ratio in ("1:1", "1:9", "3:7"))
@@ -28,49 +28,16 @@ PROTOCOL = {
     "structure_ps": 2.0,
     "slow": None,
 }
-SEED = 1
 TARGET = (3.5, 4.5)
 
 
-def main() -> int:
-    """Run what has not been run, print the table; 1 where a job failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder of the job folders")
-    parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
-    parser.add_argument("--platform", default="CPU")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table", action="store_true", help="only the table")
-    parser.add_argument("--docs", action="store_true", help="put the table into docs/benchmarks.md as well")
-    arguments = parser.parse_args()
-    if not arguments.table and arguments.out is None:
-        parser.error("--out is needed where jobs are run")
-    is_good = arguments.table or run(arguments)
-    show(table(), "md_solvation.py", in_docs=arguments.docs)
-    return int(not is_good)
-
-
-def run(arguments: argparse.Namespace) -> bool:
-    """Every liquid in turn; whether none failed."""
-    spec = {"kind": "openmm", "protocol": PROTOCOL, "platform": arguments.platform, "threads": arguments.threads}
-    n_run, is_good = 0, True
-    for text in LIQUIDS:
-        folder = arguments.out / text.replace(" ", "_").replace("/", "-").replace(":", "-")
-        if not (folder / "result.json").exists():
-            if n_run == arguments.only:
-                continue
-            n_run += 1
-            print(f"{text} ...", file=sys.stderr, flush=True)
-        write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=Formulation.parse(text), seed=SEED)
-        outcome = run_job(folder)
-        if outcome.failure:
-            is_good = False
-            print(f"{text}: {outcome.failure.reason}", file=sys.stderr, flush=True)
-            continue
-        row = row_of(text, outcome)
-        for name, (value, error) in outcome.provenance["results"]["solvation"]["molecules_per_Li"].items():
-            row[f"bound {name} per Li"], row[f"bound {name} per Li error"] = f"{value:.4g}", f"{error:.2g}"
-        remember(row, RESULTS)
-    return is_good
+def bound_molecules(folder: Path, outcome: OracleOutcome) -> dict[str, str]:
+    """Molecules bound to a lithium ion, for the job's row."""
+    del folder
+    columns = {}
+    for name, (value, error) in outcome.provenance["results"]["solvation"]["molecules_per_Li"].items():
+        columns |= {f"bound {name} per Li": f"{value:.4g}", f"bound {name} per Li error": f"{error:.2g}"}
+    return columns
 
 
 def table() -> str:
@@ -100,4 +67,5 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tasks = [Task(text, Formulation.parse(text), PROTOCOL) for text in LIQUIDS]
+    sys.exit(main(__doc__, tasks, RESULTS, "md_solvation.py", table, bound_molecules))
