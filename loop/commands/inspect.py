@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import campaign_argument, candidate_named, json_option, print_json
-from saltloop.loop.reports import report
+from saltloop.loop.reports import report, story
+from saltloop.loop.reports.log import log_lines
 
 
 @click.command()
@@ -34,7 +35,7 @@ def log(campaign: Path, last: int | None, as_json: bool) -> None:
     if as_json:
         print_json([dataclasses.asdict(event) for event in events])
     else:
-        click.echo("\n".join(report.log_lines(events)))
+        click.echo("\n".join(log_lines(events)))
 
 
 @click.command()
@@ -49,4 +50,4 @@ def show(campaign: Path, candidate_id: str, as_json: bool) -> None:
         results = [opened.record.results[m].measurement for m in candidate.measurement_ids]
         print_json({**dataclasses.asdict(candidate), "results": results})
     else:
-        click.echo(report.candidate_story(opened, candidate))
+        click.echo(story.candidate_story(opened, candidate))

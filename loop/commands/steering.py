@@ -26,7 +26,7 @@ def request(kind: type[Request], **values: Any) -> Request:
 
 def send(path: Path, asked: Request, *, steal_lock: bool) -> None:
     """Do it, or leave it for the process that writes the campaign; say which."""
-    from saltloop.loop.reports.report import tell
+    from saltloop.loop.reports.log import tell
     from saltloop.loop.steering.queue import submit
 
     folder = campaign_folder(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.reports.html_page import Page
-from saltloop.loop.reports.report import candidate_story, job_plots
+from saltloop.loop.reports.story import candidate_story, job_plots
 
 CAPTIONS = {
     "msd": "Mean square displacements; the thick part is fitted.",

@@ -1,4 +1,4 @@
-"""A campaign in words: status, log and summary. Plain functions of the record, no heavy imports."""
+"""A campaign in words: status and summary. Plain functions of the record, no heavy imports."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from saltloop.chemistry.units import convert
-from saltloop.loop.acquisition.settings import VALUE_WORDS
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.events import Event
-from saltloop.loop.record_items import Candidate, Job, Result
-from saltloop.loop.settings import changed_settings
+from saltloop.loop.reports.story import learned
+from saltloop.loop.reports.words import pm, result_words
 from saltloop.loop.sources.worth import source_worth, worth_lines
 from saltloop.loop.steering.queue import waiting_requests
 from saltloop.loop.stopping.judge import describe_rules
@@ -77,7 +75,7 @@ def status_text(campaign: Campaign) -> str:
     lines += [f"  quarantined {held['measurement_id']} {held['reason']}" for held in now["quarantine"]]
     if best := now["best"]:
         lines.append(
-            f"  best        {best['text']}: {_pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
+            f"  best        {best['text']}: {pm(best['value'], best['standard_uncertainty'])} ({best['source']})"
         )
     if now["failed_for_good"]:
         lines.append(f"  infeasible  {now['failed_for_good']} liquid(s) failed for good and are never proposed again")
@@ -110,78 +108,9 @@ def best_result(campaign: Campaign) -> dict[str, Any] | None:
     }
 
 
-def log_lines(events: list[Event]) -> list[str]:
-    """One line or more for each event: what was decided, and why."""
-    return [f"{event.seq:5d}  {event.ts[:19]}Z  {event.actor:10s}  {tell(event)}" for event in events]
-
-
-def _value_words(campaign: Campaign, candidate: Candidate) -> str:
-    if candidate.why.get("is_replicate"):
-        return "expected rise of the best known value, mS/cm,"
-    batch = campaign.record.batches[candidate.iteration]
-    return VALUE_WORDS[batch["acquisition"].get("kind", "qlognei")]
-
-
-def candidate_story(campaign: Campaign, candidate: Candidate) -> str:
-    """Everything about one candidate: why it was chosen, what was predicted, what came back, what it changed."""
-    why, record = candidate.why, campaign.record
-    predicted = why["predicted"]
-    lines = [
-        f"{candidate.candidate_id}  {candidate.text}",
-        f"  formulation   {candidate.formulation_id}",
-        f"  status        {candidate.status}" + (f": {candidate.reason}" if candidate.reason else ""),
-        f"  chosen        in batch {candidate.iteration + 1}, "
-        + (f"rank {why['rank']} of the shortlist, " * bool(why["rank"]))
-        + f"{_value_words(campaign, candidate)} {why['acquisition_value']:.3f}"
-        + (", refined beyond the grid" * why["is_refined"]),
-        *(f"  replicate     {why['reason']}" for is_replicate in [why.get("is_replicate")] if is_replicate),
-        *(
-            f"  objective     {name}: {told['value']:.4g} ± {told['standard_deviation']:.2g} {told['unit']}, "
-            f"{told['goal']}"
-            for name, told in why.get("objectives", {}).items()
-        ),
-        *(f"  source        {reason}" for reason in [why.get("why_source")] if reason),
-        f"  predicted     {_pm(predicted['mean'], predicted['standard_deviation'])}",
-        *(f"  unfamiliar    {reason}" for reason in why.get("unfamiliar", ())),
-        *(
-            f"  feasible      with a probability of {100 * p:.0f} %"
-            for p in [why.get("probability_feasible")]
-            if p is not None
-        ),
-        "  nearest known",
-    ]
-    lines += [
-        f"    {k['text']}: {k['conductivity_mS_cm']:.2f} mS/cm ({k['reference']}), distance {k['distance']:.2f}"
-        for k in why["nearest_known"]
-    ]
-    for job in record.jobs_of(candidate.candidate_id):
-        lines.append(
-            f"  job           jobs/{job.job_key}: {job.status}, attempt {job.attempt}, {job.wall_s / 60:.1f} min"
-            + (f": {job.reason}" if job.reason else "")
-        )
-        if plots := job_plots(campaign, job):
-            lines.append(f"  plots         {', '.join(plot.name for plot in plots)} in that folder")
-    lines += [f"  result        {result_words(record.results[m])}" for m in candidate.measurement_ids]
-    lines += [
-        f"  quarantined   {held.measurement_id} {_measured(held.measurement)}: {held.reason}"
-        + (f"; rejected: {held.why_decided}" if held.decision else "; 'saltloop release' or 'reject-result'")
-        for held in record.quarantined.values()
-        if held.candidate_id == candidate.candidate_id
-    ]
-    for learned in _learned(campaign):
-        if learned["candidate_id"] == candidate.candidate_id:
-            lines.append(f"  afterwards    predicted {_pm(learned['mean'], learned['standard_deviation'])}")
-    return "\n".join(lines)
-
-
-def job_plots(campaign: Campaign, job: Job) -> list[Path]:
-    """Pictures that a job has left in its folder."""
-    return sorted((campaign.folder / "jobs" / job.job_key).glob("*.png"))
-
-
 def summary(campaign: Campaign) -> str:
     """What a campaign did, for the end of a run: proposals and why, results, how predictions moved."""
-    after = {entry["candidate_id"]: entry for entry in _learned(campaign)}
+    after = {entry["candidate_id"]: entry for entry in learned(campaign)}
     lines = []
     for batch in campaign.record.batches:
         lines.append(f"Round {batch['iteration'] + 1}: {batch['n_screened']:,} formulations screened")
@@ -191,7 +120,7 @@ def summary(campaign: Campaign) -> str:
             near = entry["nearest_known"][0]
             lines.append(f"  {candidate.text}   [{candidate.candidate_id}]")
             lines.append(
-                f"    why        predicted {_pm(predicted['mean'], predicted['standard_deviation'])}; "
+                f"    why        predicted {pm(predicted['mean'], predicted['standard_deviation'])}; "
                 f"nearest known: {near['text']}, {near['conductivity_mS_cm']:.2f} mS/cm"
             )
             if reason := entry.get("why_source"):
@@ -201,8 +130,8 @@ def summary(campaign: Campaign) -> str:
             lines.append(f"    found      {'; '.join(found) or f'{candidate.status}: {candidate.reason}'}")
             if (then := after.get(candidate.candidate_id)) and found:
                 lines.append(
-                    f"    moved      {_pm(predicted['mean'], predicted['standard_deviation'])}  ->  "
-                    f"{_pm(then['mean'], then['standard_deviation'])}"
+                    f"    moved      {pm(predicted['mean'], predicted['standard_deviation'])}  ->  "
+                    f"{pm(then['mean'], then['standard_deviation'])}"
                 )
         lines += [f"    note       {note}" for note in batch["notes"]]
     lines += [f"Source {line}" for line in worth_lines(campaign)]
@@ -228,20 +157,6 @@ def advice(campaign: Campaign, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _differences(was: Any, now: Any) -> str:
-    """``name: old -> new`` of what differs between two sections of settings."""
-    if not (isinstance(was, dict) and isinstance(now, dict)):
-        return f"{was} -> {now}"
-    changes = changed_settings(was, now)
-    return "; ".join(f"{name} {old} -> {new}" for name, (old, new) in changes.items())
-
-
-def _learned(campaign: Campaign) -> list[dict[str, Any]]:
-    """What each batch taught about its own candidates, oldest first."""
-    stops = (event for event in campaign.events if event.type == "stop_evaluated")
-    return [entry for stop in stops for entry in stop.data["learned"]]
-
-
 def _phase(campaign: Campaign) -> str:
     record = campaign.record
     if record.is_closed:
@@ -254,102 +169,3 @@ def _phase(campaign: Campaign) -> str:
     if waiting:
         return f"waiting for people: {len(waiting)} candidate(s)"
     return "paused" if record.is_paused else "in progress"
-
-
-def result_words(result: Result) -> str:
-    """A result, and what is to be known of it: a limit, an amendment, a retraction, another liquid than asked for."""
-    words = _reported(result.measurement, result.limit)
-    words += f", amended {len(result.earlier)} time(s)" * bool(result.earlier)
-    words += f", retracted: {result.reason}" * result.is_retracted
-    return words + f"; measured was another liquid: {result.note}" * bool(result.note)
-
-
-def _reported(measurement: dict[str, Any], limit: str | None) -> str:
-    if limit is None:
-        return _measured(measurement)
-    value = f"{measurement['value']:.4g} {measurement['unit']}"
-    return f"{measurement['quantity']} {limit} {value} ({measurement['source']})"
-
-
-def _measured(measurement: dict[str, Any]) -> str:
-    return (
-        f"{measurement['quantity']} {measurement['value']:.4g} ± {measurement['standard_uncertainty']:.2g} "
-        f"{measurement['unit']} ({measurement['source']}{', ' if measurement['method'] else ''}{measurement['method']})"
-    )
-
-
-def _pm(value: float, error: float) -> str:
-    return f"{value:.2f} ± {error:.2f} mS/cm"
-
-
-def tell(event: Event) -> str:
-    """What an event says, for a person."""
-    data = event.data
-    match event.type:
-        case "campaign_created":
-            return f"campaign {data['settings']['name']} created, seed {data['settings']['seed']}"
-        case "surrogate_fitted":
-            return f"surrogate trained on {data['n_rows']} rows, weights {data['weights_sha256'][:12]}"
-        case "batch_proposed":
-            chosen = "".join(
-                f"\n{'':42}{c['candidate_id']}  {c['text']}  predicted "
-                f"{_pm(c['predicted']['mean'], c['predicted']['standard_deviation'])}, "
-                f"acquisition {c['acquisition_value']:.3f}, rank {c['rank']}"
-                + (f", {c['why_source']}" if "why_source" in c else "")
-                for c in data["candidates"]
-            )
-            passed = data["alternatives"][0] if data["alternatives"] else None
-            best = (
-                f"\n{'':42}best not chosen: {passed['text']}, acquisition {passed['acquisition_value']:.3f}"
-                if passed
-                else ""
-            )
-            title = f"batch {data['iteration'] + 1} of {data['n_screened']:,} screened, for the {data['assigned_to']}"
-            if replaced := data.get("replaces"):
-                fixed = ", ".join(f"{name} = {value}" for name, value in data["fixed"].items())
-                title += f", in place of {replaced['candidate_id']} with {fixed} ({replaced['reason']})"
-            return title + chosen + best
-        case "campaign_forked":
-            return f"forked from {data['parent']} after its event {data['seq']}"
-        case "candidates_failed":
-            return "failed: " + "; ".join(
-                f"{entry['candidate_id'] or entry['text']} {entry['status']}: {entry['reason']}"
-                for entry in data["failures"]
-            )
-        case "candidate_approved":
-            return f"{', '.join(data['candidate_ids'])} approved"
-        case "candidate_rejected":
-            verdict = "rejected as infeasible" if data.get("is_infeasible") else "rejected"
-            return f"{', '.join(data['candidate_ids'])} {verdict}: {data['reason']}"
-        case "job_intended" | "job_submitted":
-            return f"{event.type.replace('_', ' ')}: {data['job_key']}, attempt {data['attempt']}"
-        case "job_finished":
-            return f"job finished: {data['job_key']} of {data['candidate_id']} in {data['wall_s'] / 60:.1f} min"
-        case "job_failed":
-            return f"job failed ({data['kind']}): {data['job_key']}: {data['reason']}"
-        case "job_lost":
-            return f"job lost: {data['job_key']}: {data['reason']}"
-        case "result_ingested":
-            return "results: " + "; ".join(
-                f"{entry['candidate_id'] or 'unasked'} {_reported(entry['measurement'], entry['limit'])}"
-                for entry in data["results"]
-            )
-        case "result_amended":
-            return "amended: " + "; ".join(_measured(entry["measurement"]) for entry in data["results"])
-        case "result_quarantined":
-            return f"quarantined: {data['reason']}"
-        case "result_retracted" | "quarantine_released" | "quarantine_rejected":
-            what = event.type.removeprefix("result_").replace("_", " ")
-            return f"{what}: {', '.join(data['measurement_ids'])}" + f": {data['reason']}" * bool(data["reason"])
-        case "budget_changed" | "stop_rules_changed" | "space_changed":
-            section = next(key for key in ("budget", "stop", "space") if key in data)
-            return f"{section} changed: {_differences(data['was'], data[section])}"
-        case "request_refused":
-            return f"refused: {data['reason']}"
-        case "stop_evaluated":
-            if data["should_stop"]:
-                return "stop: " + "; ".join(data["reasons"])
-            judged = "".join(f"\n{'':42}{rule['words']}" for rule in data.get("rules", ()))
-            return ("pause" if data.get("should_pause") else "no stop rule holds; going on") + judged
-        case _:
-            return event.type.replace("_", " ") + (f": {data['reason']}" if data.get("reason") else "")

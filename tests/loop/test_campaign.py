@@ -14,7 +14,9 @@ from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.preflight import check_before_start
-from saltloop.loop.reports.report import candidate_story, log_lines, status, status_text, summary
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status, status_text, summary
+from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
 

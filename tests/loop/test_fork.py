@@ -9,7 +9,8 @@ from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError
 from saltloop.loop.fork import fork
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import log_lines, status
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering.queue import submit
 from saltloop.loop.steering.settings import ChangeBudget, ChangeSpace

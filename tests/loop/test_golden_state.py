@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.reports.report import log_lines, status
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -12,7 +12,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import fit_surrogate, propose_batch
 from saltloop.loop.lab.receiving import Receiver
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import candidate_story
+from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
 

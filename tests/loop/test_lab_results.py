@@ -18,7 +18,9 @@ from saltloop.loop.lab.surprise import predictor
 from saltloop.loop.lab.verdict import RefusedError
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import candidate_story, log_lines, status, status_text
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status, status_text
+from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.steering.queue import leave, submit
 from saltloop.loop.steering.results import RejectResult, Release, Retract, Tell, find_results

@@ -16,7 +16,8 @@ from saltloop.loop.jobs import JobRunner
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.preflight import check_before_start
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import candidate_story, status, status_text, summary
+from saltloop.loop.reports.report import status, status_text, summary
+from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
 from saltloop.loop.sources.of_campaign import prices

@@ -10,7 +10,9 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import candidate_story, log_lines, status
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status
+from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.space.settings import SpaceSettings
 from saltloop.loop.steering.apply import (

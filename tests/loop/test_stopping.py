@@ -8,7 +8,8 @@ from saltloop.loop.errors import CampaignFileError
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Call, Candidate
 from saltloop.loop.replay import verify
-from saltloop.loop.reports.report import log_lines, status_text
+from saltloop.loop.reports.log import log_lines
+from saltloop.loop.reports.report import status_text
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
 from saltloop.loop.stopping.judge import judge
