@@ -25,9 +25,11 @@ def reported_words(measurement: dict[str, Any], limit: str | None) -> str:
 
 def measured_words(measurement: dict[str, Any]) -> str:
     """Quantity, value, standard uncertainty, source and method."""
+    unit = "" if measurement["unit"] == "1" else f" {measurement['unit']}"
+    method = f", {measurement['method']}" if measurement["method"] else ""
     return (
-        f"{measurement['quantity']} {measurement['value']:.4g} ± {measurement['standard_uncertainty']:.2g} "
-        f"{measurement['unit']} ({measurement['source']}{', ' if measurement['method'] else ''}{measurement['method']})"
+        f"{measurement['quantity']} {measurement['value']:.4g} ± {measurement['standard_uncertainty']:.2g}{unit} "
+        f"({measurement['source']}{method})"
     )
 
 
