@@ -49,6 +49,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder of the job folders")
     parser.add_argument("--only", type=int, help="run at most this many unfinished jobs")
     parser.add_argument("--match", help="only electrolytes whose text contains this")
+    parser.add_argument("--backwards", action="store_true", help="last one first: two of these share the work")
     parser.add_argument("--platform", default="CPU")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--analyse-only", action="store_true", help="analyse the trajectories that there are again")
@@ -61,7 +62,7 @@ def main() -> int:
         parser.error("--out is needed where jobs are run or analysed")
     wanted = [one for one in electrolytes() if not arguments.match or arguments.match in str(one.formulation)]
     n_run = n_failed = 0
-    for one in wanted:
+    for one in reversed(wanted) if arguments.backwards else wanted:
         folder = arguments.out / one.slug
         is_finished = (folder / "result.json").exists()
         if not is_finished and (arguments.analyse_only or n_run == arguments.only):
