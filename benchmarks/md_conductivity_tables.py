@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,7 @@ def _measures(found: Sequence[Compared]) -> str:
         holds = np.abs(np.log(one.measured / one.calibrated)) <= 1.96 * one.calibrated_error / one.calibrated
         lines.append(
             f"| {one.estimator} | {len(deviation)} | {_percent(deviation)} | {_percent(deviation[is_test])} | "
-            f"{np.median(one.simulated / one.measured):.2f} | {_spearman(one.simulated, one.measured):.2f} | "
+            f"{np.median(one.simulated / one.measured):.2f} | {_spearman(one.simulated, one.measured)} | "
             f"{_percent(after)} | {int(holds.sum())} of {len(holds)} |"
         )
     lines.append(
@@ -125,10 +124,10 @@ def _percent(values: np.ndarray) -> str:
     return f"{100 * values.mean():.0f} %" if values.size else "–"
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+def _spearman(a: np.ndarray, b: np.ndarray) -> str:
     from scipy.stats import spearmanr
 
-    return float(spearmanr(a, b).statistic) if len(a) > 2 else math.nan
+    return f"{float(spearmanr(a, b).statistic):.2f}" if len(a) > 2 else "–"
 
 
 def parity_plot(one: Compared, path: Path) -> None:
