@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import by_option, campaign_argument, json_option, print_json, steal_option
 from saltloop.loop.commands.steering import request, send
 from saltloop.loop.errors import EXIT_ERROR, CampaignError, LockedError
+
+if TYPE_CHECKING:
+    from saltloop.loop.steering.results import RejectResult, Release, Retract
 
 results_argument = click.argument("results", nargs=-1, required=True)
 
@@ -25,10 +29,9 @@ def release(campaign: Path, results: tuple[str, ...], reason: str, person: str, 
 
     A result is named by its id (m...), by SOURCE/EXTERNAL_ID, or by its candidate. 'saltloop status' lists them.
     """
-    from saltloop.loop.steering.results import Release, find_results
+    from saltloop.loop.steering.results import Release
 
-    ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=True)
-    send(campaign, request(Release, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
+    _ask(Release, campaign, results, held=True, reason=reason, person=person, steal_lock=steal_lock)
 
 
 @click.command("reject-result")
@@ -39,10 +42,9 @@ def release(campaign: Path, results: tuple[str, ...], reason: str, person: str, 
 @steal_option
 def reject_result(campaign: Path, results: tuple[str, ...], reason: str, person: str, steal_lock: bool) -> None:
     """Reject quarantined RESULTS: they stay on record and are never learned from."""
-    from saltloop.loop.steering.results import RejectResult, find_results
+    from saltloop.loop.steering.results import RejectResult
 
-    ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=True)
-    send(campaign, request(RejectResult, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
+    _ask(RejectResult, campaign, results, held=True, reason=reason, person=person, steal_lock=steal_lock)
 
 
 @click.command()
@@ -53,10 +55,26 @@ def reject_result(campaign: Path, results: tuple[str, ...], reason: str, person:
 @steal_option
 def retract(campaign: Path, results: tuple[str, ...], reason: str, person: str, steal_lock: bool) -> None:
     """Retract RESULTS that turned out to be wrong: they stay on record and no longer count."""
-    from saltloop.loop.steering.results import Retract, find_results
+    from saltloop.loop.steering.results import Retract
 
-    ids = find_results(Campaign.read(campaign_folder(campaign)).record, results, held=False)
-    send(campaign, request(Retract, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
+    _ask(Retract, campaign, results, held=False, reason=reason, person=person, steal_lock=steal_lock)
+
+
+def _ask(
+    kind: type[Release | RejectResult | Retract],
+    campaign: Path,
+    names: tuple[str, ...],
+    *,
+    held: bool,
+    reason: str,
+    person: str,
+    steal_lock: bool,
+) -> None:
+    """Send a request on the results that a person has named; ``held``: those in quarantine."""
+    from saltloop.loop.steering.results import find_results
+
+    ids = find_results(Campaign.read(campaign_folder(campaign)).record, names, held=held)
+    send(campaign, request(kind, person=person, measurement_ids=ids, reason=reason), steal_lock=steal_lock)
 
 
 @click.command()
