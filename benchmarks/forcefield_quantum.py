@@ -46,7 +46,7 @@ BOHR_NM = 0.0529177210903
 HESSIAN_UNIT = 2625.4996 / BOHR_NM**2
 """kJ/mol/nm2 in one hartree/bohr2."""
 SHELLS, POINTS_PER_A2 = (1.4, 1.6, 1.8, 2.0), 1.0
-RADII_A = {"H": 1.2, "B": 1.65, "C": 1.5, "N": 1.5, "O": 1.4, "F": 1.35, "Si": 2.1, "Cl": 1.75, "As": 1.85}
+RADII_A = {"H": 1.2, "B": 1.65, "C": 1.5, "N": 1.5, "O": 1.4, "F": 1.35, "Si": 2.1, "S": 1.75, "Cl": 1.75, "As": 1.85}
 RESTRAINT_AU, TIGHTNESS_E = 0.0005, 0.1
 STEP_BOHR = 0.01
 
@@ -81,7 +81,7 @@ def reference(name: str, *, has_charges: bool = True) -> QuantumReference:
         level = "OpenFF NAGL of the molecule with C for B, and the change of GFN2-xTB's charges from C to B"
     elif has_charges:
         level = f"B3LYP/{CHARGE_BASIS.get(name, '6-31+G*')}"
-        field = _field(found.numbers, positions, found.charge, *reversed(level.split("/")))
+        field = kohn_sham(found.numbers, positions, found.charge, *reversed(level.split("/")))
         field.kernel()
         if not field.converged:
             raise RuntimeError(f"{name}: {level} does not converge")
@@ -191,7 +191,7 @@ def _differences(gradient: Any, positions: np.ndarray) -> np.ndarray:
     return (hessian + hessian.T) / 2
 
 
-def _field(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int, basis: str, functional: str) -> Any:
+def kohn_sham(numbers: np.ndarray, positions_bohr: np.ndarray, charge: int, basis: str, functional: str) -> Any:
     from pyscf import dft, gto
 
     molecule = gto.M(
@@ -212,7 +212,7 @@ def _b3lyp_minimum(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of a tetrahedron or an octahedron: GFN2-xTB has the shape, a parabola through three energies the size."""
     centre = start_bohr[np.argmin(np.bincount(numbers)[numbers])]
-    field = _field(numbers, start_bohr, charge, basis, "b3lyp")
+    field = kohn_sham(numbers, start_bohr, charge, basis, "b3lyp")
 
     def energy(size: float) -> float:
         density = field.make_rdm1() if field.mo_coeff is not None else None
@@ -231,6 +231,15 @@ def _b3lyp_minimum(
 
 def resp_charges(field: Any, elements: tuple[str, ...], smiles: str) -> tuple[tuple[float, ...], float]:
     """Charges (e) that reproduce the potential outside the molecule, and the relative RMS deviation of theirs."""
+    design, potential = potential_outside(field, elements)
+    groups = np.array(equivalent_atoms(smiles))
+    charges = restrained_fit(design, potential, groups, [one != "H" for one in elements], field.mol.charge)
+    deviation = np.sqrt(np.mean((charges[groups] @ design.T - potential) ** 2) / np.mean(potential**2))
+    return _exact(charges, groups, field.mol.charge), float(deviation)
+
+
+def potential_outside(field: Any, elements: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """1/distance from the atoms (``n_points x n_atoms``) and potential (``n_points``) on the shells, atomic units."""
     atoms = field.mol.atom_coords()
     points = _shell_points(atoms, elements)
     distances = np.linalg.norm(points[:, None] - atoms, axis=2)
@@ -241,10 +250,7 @@ def resp_charges(field: Any, elements: tuple[str, ...], smiles: str) -> tuple[tu
         part = slice(start, start + block)
         integrals = field.mol.intor("int1e_grids", grids=points[part])
         potential[part] -= np.einsum("pij,ij->p", integrals, density)
-    groups = np.array(equivalent_atoms(smiles))
-    charges = restrained_fit(1 / distances, potential, groups, [one != "H" for one in elements], field.mol.charge)
-    deviation = np.sqrt(np.mean((charges[groups] @ (1 / distances).T - potential) ** 2) / np.mean(potential**2))
-    return _exact(charges, groups, field.mol.charge), float(deviation)
+    return 1 / distances, potential
 
 
 def _exact(charges: np.ndarray, groups: np.ndarray, total: int) -> tuple[float, ...]:
