@@ -31,15 +31,15 @@ PLOT = Path(__file__).parent.parent / "docs" / "images" / "md_conductivity.png"
 ANALYSIS = {"report": "combined"}
 PROTOCOL = {
     "base": "quick",
-    "box": {"target_atoms": 700, "min_ion_pairs": 4},
+    "box": {"target_atoms": 600, "min_ion_pairs": 4},
     "equilibrate_npt": {"duration_ps": 250.0},
-    "produce": {"duration_ps": 2000.0},
+    "produce": {"duration_ps": 1000.0},
     "frame_ps": 1.0,
     "checkpoint_ps": 25.0,
     "slow": None,
     "analysis": ANALYSIS,
 }
-"""The same for all, and nothing in it depends on what is found: 30 to 50 minutes for each on one free core."""
+"""The same for all, and nothing in it depends on what is found: 10 to 20 minutes for each on one free core."""
 SEED = 1
 
 

@@ -47,7 +47,7 @@ class ClassicalForceField:
         own = {one.name: one.provenance["force_field"] for one, _ in molecules if one.provenance.get("ours")}
         return {
             "solvents": "OpenFF Sage 2.3.0, NAGL AM1-BCC charges",
-            "ions": "Canongia Lopes and Padua (Li+: Aqvist)",
+            "ions": "Canongia Lopes and Padua (Li+: Joung and Cheatham)",
             **({"but": own} if own else {}),
             "mixing_rule": self.settings.mixing_rule,
             **{name: value for name, value in self.settings.model_dump(mode="json").items() if name.endswith("_scale")},

@@ -1,6 +1,6 @@
-"""Lithium and the anions: published parameters of Canongia Lopes and Padua (CL&P), typed in with their sources.
+"""Lithium after Joung and Cheatham, the anions after Canongia Lopes and Padua (CL&P): published, with their sources.
 
-Units here as published: sigma in angstrom, epsilon in kJ/mol, bonds in kJ/mol/A2, angles in degrees and kJ/mol/rad2,
+Units here as CL&P publish: sigma in angstrom, epsilon in kJ/mol, bonds in kJ/mol/A2, angles in degrees and kJ/mol/rad2,
 torsions as OPLS V1, V2, V3 in kJ/mol. Compared with the authors' own distribution, ``il.ff`` of 2017/12/06 and
 2019/06/19.
 """
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from saltloop.simulators.forces.species_parameters import SCHEMA_VERSION, Atom, SpeciesParameters
 
-LI = "Aqvist, J. Phys. Chem. 94 (1990) 8021, as used in CL&P"
+LI = "Joung, Cheatham, J. Phys. Chem. B 112 (2008) 9020, the set for TIP4P-Ew: Rmin/2 0.808 A, 0.1039884 kcal/mol"
 PF6 = "Kaminski, Jorgensen, J. Chem. Soc. Perkin Trans. 2 (1999) 2365; CL&P, J. Phys. Chem. B 108 (2004) 2038"
 BF4 = "as distributed with CL&P (il.ff, 2019/06/19)"
 TF2N = (
@@ -31,7 +31,7 @@ BETI = (
 MASSES = {"Li": 6.941, "B": 10.811, "C": 12.011, "N": 14.007, "O": 15.999, "F": 18.998, "P": 30.974, "S": 32.066}
 
 LENNARD_JONES = {
-    "Li": (2.126, 0.07648),
+    "Li": (2 * 0.808 / 2 ** (1 / 6), 4.184 * 0.1039884),
     "P": (3.74, 0.8368),
     "B": (3.58, 0.3975),
     "F inorganic": (3.12, 0.2552),
@@ -108,6 +108,7 @@ def _ion(
     positions: np.ndarray,
     source: str,
     inorganic_fluorine: bool = False,
+    force_field: str = "CL&P (OPLS-AA type)",
 ) -> SpeciesParameters:
     """An ion from its connectivity: every bond, angle and torsion there is gets its published term, or it is an error.
 
@@ -158,7 +159,7 @@ def _ion(
         angles=tuple(angles),
         torsions=tuple(torsions),
         coordinates=tuple(tuple(float(x) for x in row) for row in positions / 10),
-        provenance={"force_field": "CL&P (OPLS-AA type)", "charges": "unscaled, as published", "source": source},
+        provenance={"force_field": force_field, "charges": "unscaled, as published", "source": source},
     )
 
 
@@ -229,6 +230,7 @@ IONS = (
         edges=(),
         positions=np.zeros((1, 3)),
         source=LI,
+        force_field="Joung and Cheatham",
     ),
     _ion(
         "PF6-",

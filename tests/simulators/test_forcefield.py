@@ -25,7 +25,7 @@ def nonbonded(system):
 def test_two_lithium_ions_have_the_energy_of_the_formula():
     lithium = all_parameters()["Li+"]
     system = build_system([(lithium, 2)], ForceFieldSettings(ion_charge_scale=0.8), None)
-    sigma, epsilon, r = 0.2126, 0.07648, 0.3
+    sigma, epsilon, r = 0.143969, 0.435087, 0.3
     expected = COULOMB * 0.8**2 / r + 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
     assert energy(system, [[0, 0, 0], [r, 0, 0]]) == pytest.approx(expected, rel=1e-6)
 
@@ -36,7 +36,7 @@ def test_unlike_atoms_mix_by_lorentz_and_berthelot():
         update={"atoms": anion.atoms[:1], "bonds": (), "angles": (), "torsions": (), "coordinates": ((0, 0, 0),)}
     )
     system = build_system([(lithium, 1), (boron, 1)], ForceFieldSettings(ion_charge_scale=1.0), None)
-    sigma, epsilon, r = (0.2126 + 0.358) / 2, (0.07648 * 0.3975) ** 0.5, 0.35
+    sigma, epsilon, r = (0.143969 + 0.358) / 2, (0.435087 * 0.3975) ** 0.5, 0.35
     expected = COULOMB * 0.96 / r + 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
     assert energy(system, [[0, 0, 0], [r, 0, 0]]) == pytest.approx(expected, rel=1e-6)
 
