@@ -23,8 +23,9 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.checkpoints import read_checkpoint, read_pieces
 from saltloop.simulators.forces.forcefield import build_system
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.forces.species_parameters import SpeciesParameters, parameters_of
-from saltloop.simulators.md.protocols import ForceFieldSettings, Protocol
+from saltloop.simulators.md.protocols import Protocol
 from saltloop.simulators.oracle import OracleOutcome
 
 RESULTS = FOLDER / "md_forcefield.csv"

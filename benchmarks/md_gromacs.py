@@ -30,10 +30,10 @@ import numpy as np
 from md_boxes import simulation
 from saltloop.simulators.forces.forcefield import _exceptions, scaled
 from saltloop.simulators.forces.masses import atom_masses
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.forces.species_parameters import SpeciesParameters
 from saltloop.simulators.md.engine import Simulation
 from saltloop.simulators.md.platforms import choose_platform
-from saltloop.simulators.md.protocols import ForceFieldSettings
 
 TERMS = {
     "Bond": ("HarmonicBondForce",),

@@ -29,7 +29,8 @@ def reanalysed(job_dir: Path, analysis: dict[str, Any]) -> OracleOutcome:
         ValueError: the job did not finish well, or its box would hold other molecules today.
     """
     outcome, protocol, trajectories = trajectories_of(job_dir, analysis)
-    results = analyse(trajectories, protocol, outcome.measurements[0].source, outcome.measurements[0].reference)
+    one = outcome.measurements[0]
+    results = analyse(trajectories, protocol.analysis, one.source, one.reference, protocol=protocol.name)
     provenance = {**outcome.provenance, "results": results.details, "protocol": protocol.model_dump(mode="json")}
     return outcome.model_copy(update={"measurements": results.measurements, "provenance": provenance})
 

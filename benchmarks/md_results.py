@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saltloop.simulators.md.protocols import ForceFieldSettings
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.oracle import OracleOutcome
 
 FOLDER = Path(__file__).parent / "results"

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 from saltloop.chemistry.formulation import Formulation
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.forces.species_parameters import all_parameters, lithium
-from saltloop.simulators.md.boxes import BoxContents
 from saltloop.simulators.md.platforms import choose_platform
 from saltloop.simulators.mlff.budget import on_a_grid
 from saltloop.simulators.mlff.forces import MLForceModel

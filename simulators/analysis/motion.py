@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from saltloop.simulators.md.analysis_settings import Analysis
+from saltloop.simulators.analysis.settings import Analysis
 
 from .displacements import Displacements, Slope, displacements
 from .finite_size import size_correction_m2_s

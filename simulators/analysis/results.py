@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from saltloop.chemistry.measurement import Measurement
-from saltloop.simulators.md.protocols import Protocol
+from saltloop.simulators.analysis.settings import Analysis
 
 from .motion import Motion, motion_in
 from .result_details import details_of, solvation_details
@@ -40,35 +40,35 @@ class Results:
     motion: Motion = field(repr=False)
     trajectories: tuple[Trajectory, ...] = field(repr=False)
     solvation: Solvation | None = field(default=None, repr=False)
-    """None without lithium, without samples of the structure, or where it was not asked for."""
+    """None without lithium, or without samples of the structure."""
 
 
 def analyse(
     trajectories: Sequence[Trajectory],
-    protocol: Protocol,
+    settings: Analysis,
     source: str,
     reference: str,
     *,
-    with_structure: bool = True,
+    protocol: str,
 ) -> Results:
     """Density from the constant-pressure stages; diffusion, viscosity and conductivities from production.
 
     ``trajectories`` are replicas: boxes of the same contents at the same temperature. They give one set of
-    measurements; what differs between them is in the standard errors. ``with_structure=False`` saves the time for what
-    only a finished simulation needs.
+    measurements; what differs between them is in the standard errors. ``protocol`` is the name of
+    theirs, for a reader.
 
     Raises:
         ValueError: no trajectory, fewer than 12 frames, or replicas with different intervals between frames.
     """
-    motion = motion_in(trajectories, protocol.analysis)
+    motion = motion_in(trajectories, settings)
     measure = _measure(trajectories, protocol, source, reference)
     measurements = []
     if motion.conductivities is not None:
-        measurements += _conductivity_measurements(motion, protocol.analysis.report, measure)
+        measurements += _conductivity_measurements(motion, settings.report, measure)
     if series := [one.averaged_density_g_cm3 for one in trajectories if one.averaged_density_g_cm3.size > 1]:
         density = measure("density", *mean_of_replicas(series), "g/cm3", "mean at constant pressure")
         measurements.insert(1 if motion.conductivities else 0, density)
-    corrected = "infinite box" if protocol.analysis.size_correction else "no size correction"
+    corrected = "infinite box" if settings.size_correction else "no size correction"
     measurements += [
         measure(
             f"diffusion_coefficient_{name}", one.value_m2_s, one.standard_error_m2_s, "m2/s", f"Einstein, {corrected}"
@@ -80,20 +80,20 @@ def analyse(
         measurements.append(measure("viscosity", shear.value_mPa_s, shear.standard_error_mPa_s, "mPa s", shear.method))
     warnings = [*_warnings(motion), *_warnings_of_runs(trajectories)]
     details = details_of(trajectories, motion)
-    solvation = solvation_in(trajectories) if with_structure else None
+    solvation = solvation_in(trajectories)
     if solvation is not None:
         measurements += _solvation_measurements(solvation, measure)
         details["solvation"] = solvation_details(solvation)
-    elif with_structure and all(one.structure is None for one in trajectories):
+    elif all(one.structure is None for one in trajectories):
         warnings.append("the structure was not recorded by the version that ran this job: no coordination numbers")
     return Results(tuple(measurements), tuple(warnings), details, motion, tuple(trajectories), solvation)
 
 
-def _measure(trajectories: Sequence[Trajectory], protocol: Protocol, source: str, reference: str) -> Measure:
+def _measure(trajectories: Sequence[Trajectory], protocol: str, source: str, reference: str) -> Measure:
     contents = trajectories[0].contents
     length = sum(one.length_ps for one in trajectories) / len(trajectories)
     runs = f"{len(trajectories)} runs of " if len(trajectories) > 1 else ""
-    method = f"{protocol.name} protocol, {contents.n_atoms} atoms, {runs}{length:.5g} ps"
+    method = f"{protocol} protocol, {contents.n_atoms} atoms, {runs}{length:.5g} ps"
 
     def measure(quantity: str, value: float, error: float, unit: str, how: str) -> Measurement:
         return Measurement(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.forces.species_parameters import SpeciesParameters
-from saltloop.simulators.md.boxes import BoxContents
 
 LITHIUM = "Li"
 

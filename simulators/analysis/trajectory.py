@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from saltloop.simulators.md.boxes import BoxContents
+from saltloop.simulators.contents import BoxContents
 
 Array = NDArray[np.float64]
 

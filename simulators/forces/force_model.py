@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .species_parameters import SpeciesParameters
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 Molecules = Sequence[tuple[SpeciesParameters, int]]
 """Species with their numbers of molecules, in the order of the atoms in the box."""
+
+
+CITATIONS = frozenset({"solvents", "ions", "but", "sources"})
+"""What a description says for a reader; scalings and a hash of the parameters are what decides the forces."""
+
+
+def physics_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A force model's description without its citations, so that correcting one makes no unfinished job foreign."""
+    return {name: value for name, value in description.items() if name not in CITATIONS}
 
 
 class ForceModel(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from saltloop.simulators.md.protocols import ForceFieldSettings
+from saltloop.simulators.forces.settings import ForceFieldSettings
 
 from .force_model import Molecules
 from .masses import atom_masses

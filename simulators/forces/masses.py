@@ -9,7 +9,7 @@ from .species_parameters import SpeciesParameters
 
 if TYPE_CHECKING:
     import openmm
-    from saltloop.simulators.md.stage_settings import Hydrogens
+    from saltloop.simulators.forces.settings import Hydrogens
 
 
 def atom_masses(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from saltloop.simulators.md.protocols import ForceFieldSettings
+from saltloop.simulators.forces.settings import ForceFieldSettings
 
 from .forcefield import build_system
 from .species_parameters import SpeciesParameters

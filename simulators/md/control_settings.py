@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, model_validator
-
-from .stage_settings import Settings
+from saltloop.simulators.settings import Settings
 
 
 class Retry(Settings):

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from saltloop.simulators.analysis.trajectory import Trajectory
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.failures import openmm_failure
 from saltloop.simulators.forces.force_model import ForceModel
 from saltloop.simulators.forces.forcefield import molecule_ranges
 
 from .annealing import why_anneal
-from .boxes import BoxContents
 from .contexts import at_edge, context_of
 from .equilibration import averaged_part, why_not_converged
 from .platforms import ChosenPlatform

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltloop.chemistry.formulation import Formulation
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.failures import KINDS_THAT_RESUME, SimulationFailureError
+from saltloop.simulators.forces.force_model import physics_of
 from saltloop.simulators.oracle import Failure, OracleOutcome, Progress
 from saltloop.simulators.progress import Rising, part
 
-from .boxes import BoxContents, contents_of, estimated_density_g_cm3
+from .boxes import contents_of, estimated_density_g_cm3
 from .hotter import HotterResults, extrapolated, temperatures_K, too_slow
 from .platforms import ChosenPlatform, choose_platform
 from .replicas import Replicas, Sampled, Setup
@@ -136,7 +138,7 @@ class MDJob:
             contents.formulation.temperature_K,
             [[species.physics(), count] for species, count in contents.molecules],
             self._protocol.model_dump(mode="json"),
-            self._oracle.forces.describe(contents.molecules),
+            physics_of(self._oracle.forces.describe(contents.molecules)),
             density,
             self._seed,
         ]

@@ -17,7 +17,7 @@ from .platforms import PlatformName
 from .protocols import Protocol
 
 if TYPE_CHECKING:
-    from .boxes import BoxContents
+    from saltloop.simulators.contents import BoxContents
 
 TEMPERATURES_K = (200.0, 500.0)
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 from saltloop.simulators.analysis.structure_sites import sites_of
-
-from .boxes import BoxContents
+from saltloop.simulators.contents import BoxContents
 
 ENERGY_EVERY_FRAMES = 10
 GAS_CONSTANT_KJ_MOL_K = 8.31446261815324e-3

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltloop.simulators.analysis.trajectory import Trajectory
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.forces.force_model import ForceModel
 
 from .attempts import Attempts
-from .boxes import BoxContents
 from .engine import Simulation
 from .platforms import ChosenPlatform
 from .protocols import Protocol
@@ -104,7 +104,13 @@ class Replicas:
             if last is not None:
                 production_ps = last.production_ps if last.next_ps is None else last.next_ps
             trajectories = tuple(one.run(production_ps) for one in self.attempts)
-            results = analyse(trajectories, protocol, self.setup.source, reference=self.job_dir.name)
+            results = analyse(
+                trajectories,
+                protocol.analysis,
+                self.setup.source,
+                reference=self.job_dir.name,
+                protocol=protocol.name,
+            )
             ions = tuple(motions(trajectories))
             if is_over:
                 return Sampled(results, trajectories, ions, tuple(decisions))

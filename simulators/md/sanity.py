@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.failures import SimulationFailureError
 
 from . import phases
-from .boxes import BoxContents, estimated_density_g_cm3
+from .boxes import estimated_density_g_cm3
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-
-class Settings(BaseModel):
-    """Frozen, and without unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from pydantic import Field
+from saltloop.simulators.forces.settings import Hydrogens
+from saltloop.simulators.settings import Settings
 
 
 class BoxSettings(Settings):
@@ -28,14 +24,6 @@ class BoxSettings(Settings):
 
 class Minimise(Settings):
     max_iterations: int = Field(500, ge=1)
-
-
-class Hydrogens(Settings):
-    """Masses that allow longer steps; where molecules stand, and so any equilibrium, does not depend on masses."""
-
-    mass_u: float = Field(ge=1.0, le=4.0)
-    is_taken_from_neighbour: bool = True
-    """The molecule keeps its mass; False makes an isotope, such as tritium at 3.016 u."""
 
 
 class Nvt(Settings):

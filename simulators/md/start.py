@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.forces.force_model import ArrangesBoxes, ForceModel
 from saltloop.simulators.forces.forcefield import molecule_ranges
 
-from .boxes import BoxContents, estimated_density_g_cm3, pack
+from .boxes import estimated_density_g_cm3, pack
 from .platforms import ChosenPlatform
 from .protocols import Protocol
 from .sanity import check_energy

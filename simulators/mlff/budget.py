@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from saltloop.simulators.md.boxes import BoxContents
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.md.control_settings import SlowLiquid
 from saltloop.simulators.md.hotter import temperatures_K
 from saltloop.simulators.md.protocols import Protocol

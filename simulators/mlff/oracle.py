@@ -11,8 +11,9 @@ from typing import Any
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.checkpoints import write_json_durably
+from saltloop.simulators.contents import BoxContents
 from saltloop.simulators.forces.force_model import Molecules
-from saltloop.simulators.md.boxes import BoxContents, contents_of, estimated_density_g_cm3
+from saltloop.simulators.md.boxes import contents_of, estimated_density_g_cm3
 from saltloop.simulators.md.md_oracle import MDOracle
 from saltloop.simulators.md.openmm_oracle import OpenMMOracle
 from saltloop.simulators.md.protocols import Protocol, resolve_protocol

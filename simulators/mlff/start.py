@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from saltloop.simulators.checkpoints import read_checkpoint
+from saltloop.simulators.forces.force_model import physics_of
 from saltloop.simulators.md.protocols import Protocol
 from saltloop.simulators.potentials.interface import Array
 
@@ -91,7 +92,7 @@ def _fingerprint(
     start: Start, protocol: Protocol, force_field: Mapping[str, Any], density_g_cm3: float, seed: int
 ) -> str:
     content = [
-        force_field,
+        physics_of(force_field),
         start.contents.formulation.temperature_K,
         dict(start.contents.counts),
         protocol.model_dump(mode="json"),

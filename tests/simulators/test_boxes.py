@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators.contents import AVOGADRO_PER_MOL
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.md import boxes
 from saltloop.simulators.md.protocols import BoxSettings
@@ -48,7 +49,7 @@ def test_mass_and_volume_give_the_density():
     contents = boxes.contents_of(Formulation.parse("AN at 298.15 K"), BoxSettings(target_atoms=600), BOOK)
     assert contents.counts == {"AN": 100}
     assert contents.density_g_cm3(contents.edge_nm(0.777) ** 3) == pytest.approx(0.777)
-    assert contents.mass_g == pytest.approx(100 * 41.053 / boxes.AVOGADRO_PER_MOL, rel=1e-4)
+    assert contents.mass_g == pytest.approx(100 * 41.053 / AVOGADRO_PER_MOL, rel=1e-4)
 
 
 def test_a_dilute_solution_gets_a_larger_box_and_a_hopeless_one_an_error():

@@ -3,9 +3,10 @@
 import numpy as np
 import openmm
 import pytest
-from saltloop.simulators.forces.forcefield import build_system, molecule_ranges, scaled
+from saltloop.simulators.forces.force_model import physics_of
+from saltloop.simulators.forces.forcefield import ClassicalForceField, build_system, molecule_ranges, scaled
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.forces.species_parameters import all_parameters
-from saltloop.simulators.md.protocols import ForceFieldSettings
 
 COULOMB = 138.935456  # kJ nm / (mol e2)
 
@@ -127,3 +128,13 @@ def test_carbonates_have_scalings_of_their_own():
         filed = all_parameters()[name]
         after = [atom.epsilon for atom in scaled(filed, settings).atoms]
         np.testing.assert_allclose(after, [factor * atom.epsilon for atom in filed.atoms])
+
+
+def test_a_corrected_citation_leaves_the_physics_as_it_was_and_a_corrected_number_does_not():
+    lithium = all_parameters()["Li+"]
+    cited = lithium.model_copy(update={"provenance": {**lithium.provenance, "source": "a better citation"}})
+    heavier = lithium.model_copy(update={"atoms": (lithium.atoms[0].model_copy(update={"mass": 7.0}),)})
+    model = ClassicalForceField(ForceFieldSettings())
+    as_filed = physics_of(model.describe([(lithium, 1)]))
+    assert physics_of(model.describe([(cited, 1)])) == as_filed
+    assert physics_of(model.describe([(heavier, 1)])) != as_filed

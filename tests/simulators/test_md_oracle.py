@@ -4,8 +4,9 @@ import pytest
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.forces.forcefield import ClassicalForceField
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.md.md_oracle import MDOracle
-from saltloop.simulators.md.protocols import ForceFieldSettings, resolve_protocol
+from saltloop.simulators.md.protocols import resolve_protocol
 from saltloop.simulators.oracle import UnsupportedFormulationError
 from tiny_protocol import TINY
 

@@ -11,6 +11,7 @@ from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.forces.forcefield import ClassicalForceField
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.md import engine as engine_module
 from saltloop.simulators.md import platforms, sanity
@@ -18,7 +19,7 @@ from saltloop.simulators.md import start as start_module
 from saltloop.simulators.md import store as store_module
 from saltloop.simulators.md.boxes import contents_of
 from saltloop.simulators.md.openmm_oracle import OpenMMOracle
-from saltloop.simulators.md.protocols import ForceFieldSettings, resolve_protocol
+from saltloop.simulators.md.protocols import resolve_protocol
 from saltloop.simulators.md.stages import Gentleness
 from saltloop.simulators.oracle import UnsupportedFormulationError
 from tiny_protocol import TINY

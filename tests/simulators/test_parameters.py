@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from saltloop.chemistry.species import SpeciesBook, SpeciesDefinition
 from saltloop.simulators.forces.forcefield import build_system
+from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.forces.species_parameters import all_parameters, parameters_of
-from saltloop.simulators.md.protocols import ForceFieldSettings
 
 IONS = (
     *("Li+", "PF6-", "BF4-", "AsF6-", "ClO4-", "TFSI-", "FSI-", "CF3SO3-", "BETI-"),

@@ -31,8 +31,8 @@ def with_structure(seed=0, **more):
     return walking(seed, structure=structure_of(seed), structure_ps=2.0, **more)
 
 
-def analysed(*trajectories, protocol=PLAIN, **more):
-    return analyse(trajectories, protocol, "openmm", "job-1", **more)
+def analysed(*trajectories, protocol=PLAIN):
+    return analyse(trajectories, protocol.analysis, "openmm", "job-1", protocol=protocol.name)
 
 
 def values(results):
@@ -143,9 +143,6 @@ def test_runs_of_older_versions_are_analysed_without_structure_and_it_is_said():
     found = analysed(walking(9))
     assert found.solvation is None
     assert any("structure was not recorded" in warning for warning in found.warnings)
-    quick = analysed(with_structure(9), with_structure=False)
-    assert quick.solvation is None
-    assert not any("structure" in warning for warning in quick.warnings)
 
 
 def test_a_drifting_energy_is_said():
@@ -185,9 +182,9 @@ def test_ions_are_not_fitted_before_the_solvent_diffuses():
 
 def test_an_analysis_during_a_run_is_quick():
     trajectory = walking(13, n_frames=2000)
-    analysed(trajectory, protocol=PROTOCOL, with_structure=False)
+    analysed(trajectory, protocol=PROTOCOL)
     started = time.process_time()
-    analysed(trajectory, protocol=PROTOCOL, with_structure=False)
+    analysed(trajectory, protocol=PROTOCOL)
     assert time.process_time() - started < 2
 
 
