@@ -23,7 +23,15 @@ from md_tasks import Task, main
 
 RESULTS = FOLDER / "md_densities.csv"
 ELECTROLYTES = FOLDER / "md_conductivity.csv"
-PROTOCOL = {"base": "quick", "box": {"target_atoms": 800}, "produce": {"duration_ps": 20.0}, "stop": None, "slow": None}
+PROTOCOL = {
+    "base": "quick",
+    "box": {"target_atoms": 500},
+    "equilibrate_npt": {"duration_ps": 120.0},
+    "produce": {"duration_ps": 20.0},
+    "stop": None,
+    "slow": None,
+}
+"""At least 120 ps at constant pressure, up to four times that until the density has converged to 0.3 %."""
 TARGET_G_CM3 = 0.02
 
 
