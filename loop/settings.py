@@ -122,6 +122,15 @@ def load_campaign_file(path: Path) -> CampaignSettings:
         ) from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise CampaignFileError(f"{path} is not a text file; a campaign file is YAML.") from None
+    return read_settings(path, text)
+
+
+def read_settings(path: Path, text: str) -> CampaignSettings:
+    """Check the text of the campaign file ``path``, which need not be there yet.
+
+    Raises:
+        CampaignFileError: as ``load_campaign_file``.
+    """
     try:
         values = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fakes import FakeStrategy
 from saltloop.chemistry import lab_result
+from saltloop.chemistry.result_files import read_file
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import propose_batch
+from saltloop.loop.lab.intake import take
 from saltloop.loop.screen import Screen
 
 LAB = """
@@ -35,6 +37,11 @@ def report(external_id="r1", value=9.1, **more):
     if not told.keys() & {"candidate_id", "formulation", "components"}:
         told["formulation"] = LIQUID
     return lab_result({key: value for key, value in told.items() if value is not None})
+
+
+def tell(campaign, path, **how):
+    """Take a file of results."""
+    return take(campaign, read_file(path), actor="tell", name=str(path), origin={"file": path.name}, **how)
 
 
 def expects(mean, std):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import click
-from saltloop.loop.campaign import STATE_NAME, Campaign, campaign_folder
+from saltloop.loop.campaign import Campaign, campaign_folder
 from saltloop.loop.commands.options import (
     by_option,
     campaign_argument,
@@ -16,7 +16,7 @@ from saltloop.loop.commands.options import (
     quiet_option,
     steal_option,
 )
-from saltloop.loop.errors import CampaignError, LockedError
+from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.settings import Batch, LabSettings
 from saltloop.loop.settings import load_campaign_file
 
@@ -62,7 +62,9 @@ def ask(
     CAMPAIGN is a campaign file (started if it is new) or the folder of a started campaign. While 'saltloop run' works
     on it, that process proposes them at its next step, and this one waits for it.
     """
+    from saltloop.loop.lab.asking import ask as propose
     from saltloop.loop.lab.worklist import make_worklist
+    from saltloop.loop.screen import Screen
 
     kind = kind or (output.suffix.lstrip(".").casefold() if output else "csv")
     if kind not in FORMATS:
@@ -71,7 +73,8 @@ def ask(
         raise click.UsageError("An XLSX workbook is no text: give its file with -o.")
     lab = _lab_settings(campaign, batch, replicates)
     if not only_open:
-        ids = _propose(campaign, n, person, quiet=quiet, steal_lock=steal_lock, wait_s=wait_s)
+        screen = Screen(is_quiet=quiet)
+        ids = propose(campaign, n, person=person, screen=screen, steal_lock=steal_lock, wait_s=wait_s)
     opened = Campaign.read(campaign_folder(campaign))
     if only_open:
         ids = [one.candidate_id for one in opened.record.open_candidates() if one.assigned_to == "lab"]
@@ -91,59 +94,6 @@ def _lab_settings(campaign: Path, batch: str | None, replicates: int | None) -> 
         amount = {"mass_g" if found[2] == "g" else "volume_mL": float(found[1])}
         lab = lab.model_copy(update={"batch": Batch(**amount)})
     return lab if replicates is None else lab.model_copy(update={"replicates": replicates})
-
-
-def _propose(campaign: Path, n: int, person: str, *, quiet: bool, steal_lock: bool, wait_s: float) -> list[str]:
-    """Ids of new candidates for the lab, chosen here or by the process that writes the campaign."""
-    from saltloop.loop.decisions import fit_surrogate, needs_fit, propose_batch
-    from saltloop.loop.preflight import check_before_start
-    from saltloop.loop.screen import Screen
-    from saltloop.loop.strategy import SurrogateStrategy
-
-    screen = Screen(is_quiet=quiet)
-    folder = campaign_folder(campaign)
-    is_started = (folder / STATE_NAME).exists()
-    check_before_start(Campaign.read(folder).settings if is_started else load_campaign_file(campaign))
-    start = Campaign.open if campaign.is_dir() else Campaign.start_or_resume
-    try:
-        with start(campaign, actor=person, steal_lock=steal_lock) as opened:
-            for message in opened.messages:
-                screen.warn(message)
-            strategy = SurrogateStrategy(opened)
-            if needs_fit(opened, strategy):
-                fit_surrogate(opened, strategy, screen=screen, actor=person)
-            candidates = propose_batch(opened, strategy, n=n, assigned_to="lab", screen=screen, actor=person)
-    except LockedError as error:
-        if not is_started:
-            raise
-        screen.say(f"{error} It is asked to propose them; waiting for it (Ctrl-C leaves the request there).")
-        return _ask_the_writer(folder, n, person, wait_s)
-    return [candidate.candidate_id for candidate in candidates]
-
-
-def _ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[str]:
-    import time
-
-    from saltloop.loop.steering.apply import Ask, check
-    from saltloop.loop.steering.queue import leave
-
-    asked = Ask(person=person, n=n)
-    check(Campaign.read(folder), asked)
-    leave(folder, asked)
-    until = time.monotonic() + wait_s
-    while True:
-        for event in reversed(Campaign.read(folder).events):
-            if event.data.get("request_id") != asked.request_id:
-                continue
-            if event.type == "request_refused":
-                raise CampaignError(f"The process that writes the campaign refused: {event.data['reason']}")
-            return [entry["candidate_id"] for entry in event.data["candidates"]]
-        if time.monotonic() > until:
-            raise LockedError(
-                f"The process that writes the campaign has proposed nothing within {wait_s:g} s. The request stays in "
-                f"{folder / 'requests'}; once it is taken in, 'saltloop ask --open' prints the worklist."
-            )
-        time.sleep(0.5)
 
 
 def _write(worklist, kind: str, output: Path | None, sheet: Path | None) -> None:  # type: ignore[no-untyped-def]
@@ -187,40 +137,33 @@ def tell(
     Telling a file twice changes nothing. While another process writes the campaign, the results are checked and left
     for it.
     """
-    from saltloop.loop.lab.intake import tell as take
-    from saltloop.loop.lab.surprise import predictor
+    from saltloop.chemistry.result_files import read_file
+    from saltloop.loop.lab.telling import tell as send
     from saltloop.loop.lab.verdict import RefusedError
-    from saltloop.loop.steering.apply import Tell
-    from saltloop.loop.steering.queue import leave
 
-    folder = campaign_folder(campaign)
-    reading = Campaign.read(folder)
     try:
-        told = take(reading, results, dry_run=True, amend=amend, predict=predictor(reading) if dry_run else None)
+        answer = send(
+            campaign_folder(campaign),
+            read_file(results),
+            name=str(results),
+            person=person,
+            file_name=results.name,
+            dry_run=dry_run,
+            amend=amend,
+            steal_lock=steal_lock,
+            say=lambda text: click.echo(text, err=True),
+        )
     except RefusedError as error:
         if dry_run:
             _print_verdicts(error.verdicts, as_json)
         raise
+    told = answer.told
     if dry_run:
         _print_verdicts(told.verdicts, as_json, str(told).replace(" taken,", " would be taken,", 1))
-        return
-    is_left = False
-    try:
-        with Campaign.open(folder, actor=person, steal_lock=steal_lock) as opened:
-            for message in opened.messages:
-                click.echo(message, err=True)
-            told = take(opened, results, actor=person, amend=amend, predict=predictor(opened))
-    except LockedError:
-        name = "r" + re.sub(r"[^\w.-]", "_", results.name)
-        content = results.read_text(encoding="utf-8-sig")
-        leave(folder, Tell(person=person, file_name=name, content=content, amend=amend))
-        is_left = True
-    if as_json:
+    elif as_json:
         print_json(told.to_dict())
-        return
-    click.echo(f"Left for the process that writes this campaign, in {folder / 'requests'}: {told}" if is_left else told)
-    for message in told.messages:
-        click.echo(f"  {message}")
+    else:
+        click.echo("\n".join([str(answer), *(f"  {message}" for message in told.messages)]))
 
 
 def _print_verdicts(verdicts, as_json: bool, summary: str = "") -> None:  # type: ignore[no-untyped-def]

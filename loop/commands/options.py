@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
+from saltloop.loop.people import login_name
 from saltloop.loop.record_items import Candidate
 
 campaign_argument = click.argument("campaign", type=click.Path(path_type=Path))
@@ -20,14 +20,9 @@ steal_option = click.option(
 )
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise click.UsageError("The system does not know your name; give it with --by NAME.") from None
-
-
-by_option = click.option("--by", "person", default=_user, help="Your name in the state file.  [default: your login]")
+by_option = click.option(
+    "--by", "person", default=login_name, help="Your name in the state file.  [default: your login]"
+)
 
 
 def candidate_named(campaign: Campaign, candidate_id: str) -> Candidate:

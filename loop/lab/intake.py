@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from saltloop.chemistry.measurement import external_measurement_id
-from saltloop.chemistry.result_files import Row, read_file
+from saltloop.chemistry.result_files import Row
 from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.lab.judge import content_of, judge
@@ -60,29 +59,6 @@ class Told:
         words += f", {found['amended']} amended" * bool(found["amended"])
         words += f", {found['kept']} kept but not learned from" * bool(found["kept"])
         return words + f", {found['failure']} failure(s) noted" * bool(found["failure"]) + "."
-
-
-def tell(
-    campaign: Campaign,
-    path: Path,
-    *,
-    actor: str = "tell",
-    dry_run: bool = False,
-    amend: bool = False,
-    predict: Predict | None = None,
-) -> Told:
-    """Take a file of results (CSV, JSON, JSON Lines): the whole file, or nothing of it. See ``take``."""
-    rows = read_file(path)
-    return take(
-        campaign,
-        rows,
-        actor=actor,
-        name=str(path),
-        origin={"file": path.name},
-        dry_run=dry_run,
-        amend=amend,
-        predict=predict,
-    )
 
 
 def take(

@@ -2,10 +2,10 @@
 
 import pytest
 from fakes import FakeStrategy
+from lab_campaign import tell
 from saltloop.chemistry.errors import DataError, SaltloopError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import propose_batch
-from saltloop.loop.lab.intake import tell
 from saltloop.loop.screen import Screen
 
 LAB = """

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fakes import FakeStrategy, InlineExecutor
-from lab_campaign import LIQUID, expects, report, start
+from lab_campaign import LIQUID, expects, report, start, tell
 from pydantic import ValidationError
 from saltloop.chemistry import Formulation
 from saltloop.chemistry.measurement import external_measurement_id
@@ -12,7 +12,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step, next_step
 from saltloop.loop.decisions import fit_surrogate
 from saltloop.loop.errors import CampaignError, LockedError
-from saltloop.loop.lab.intake import take, tell
+from saltloop.loop.lab.intake import take
 from saltloop.loop.lab.judge import judge
 from saltloop.loop.lab.surprise import predictor
 from saltloop.loop.lab.verdict import RefusedError

@@ -9,14 +9,13 @@ import time
 
 import pytest
 from fakes import FakeStrategy
-from lab_campaign import LAB, start
+from lab_campaign import LAB, start, tell
 from saltloop.chemistry import Formulation, SpeciesBook
 from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.result_liquid import difference
-from saltloop.loop.commands.lab import _ask_the_writer
 from saltloop.loop.errors import LockedError
+from saltloop.loop.lab.asking import ask_the_writer
 from saltloop.loop.lab.dispense import Source, best_unrounded_error, solve
-from saltloop.loop.lab.intake import tell
 from saltloop.loop.lab.plan import plan_batch, target_masses
 from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.lab.sheet import to_html
@@ -169,7 +168,7 @@ def test_a_workbook_and_json_hold_the_same(campaign):
 
 def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     asked = []
-    thread = threading.Thread(target=lambda: asked.append(_ask_the_writer(campaign.folder, 1, "ana", 30)))
+    thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 30)))
     thread.start()
     until = time.monotonic() + 30
     while thread.is_alive() and time.monotonic() < until:
@@ -178,7 +177,7 @@ def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     thread.join()
     assert asked == [[list(campaign.record.candidates)[-1]]]
     with pytest.raises(LockedError, match="The request stays"):
-        _ask_the_writer(campaign.folder, 1, "ana", 0)
+        ask_the_writer(campaign.folder, 1, "ana", 0)
 
 
 def test_lab_settings_are_read_from_the_file_as_it_is_now(tmp_path):
