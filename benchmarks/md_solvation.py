@@ -23,8 +23,8 @@ RESULTS = FOLDER / "md_solvation.csv"
 LIQUIDS = tuple(f"1 mol/kg LiPF6 in EC:DMC {ratio} (w/w) at 298.15 K" for ratio in ("1:1", "1:9", "3:7"))
 PROTOCOL = {
     "base": "quick",
-    "box": {"target_atoms": 800, "min_ion_pairs": 6},
-    "produce": {"duration_ps": 1000.0},
+    "box": {"target_atoms": 700, "min_ion_pairs": 6},
+    "produce": {"duration_ps": 500.0},
     "structure_ps": 2.0,
     "slow": None,
 }
