@@ -21,7 +21,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
     return {
         "name": campaign.settings.name,
         "folder": str(campaign.folder),
-        "state": _phase(campaign),
+        "state": phase(campaign),
         "events": record.n_events,
         "rounds": record.n_rounds,
         "rounds_budget": campaign.settings.budget.rounds,
@@ -157,7 +157,7 @@ def advice(campaign: Campaign, file: Path) -> str:
     return "\n".join(lines)
 
 
-def _phase(campaign: Campaign) -> str:
+def phase(campaign: Campaign) -> str:
     record = campaign.record
     if record.is_closed:
         return "closed"

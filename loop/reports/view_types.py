@@ -27,7 +27,7 @@ class CandidateRow(TypedDict):
     #: What the model said when it proposed this.
     mean: float
     std: float
-    #: The conductivity that came back: positions in ``View.results``.
+    #: What came back: positions in ``View.results``.
     results: list[int]
     composition: list[float]
     temperature_K: float
@@ -35,16 +35,14 @@ class CandidateRow(TypedDict):
 
 
 class ResultRow(TypedDict):
-    """One value as it was reported, in the order in which they arrived; those that do not count are there as well."""
+    """One conductivity as it was reported, in the order of arrival; those that do not count are there as well."""
 
     id: str
     #: Of its candidate; empty for a result that nobody asked for.
     candidate: str
     text: str
-    quantity: str
     value: float
     std: float
-    unit: str
     source: str
     method: str
     ts: str
@@ -177,29 +175,36 @@ class Tail(TypedDict):
 
 
 class MapAxis(TypedDict):
-    """One axis of the map: ``loadings`` are how far it goes with each dimension; ``words`` says so."""
+    """One axis of the map: ``offset`` + sum of ``weights`` x amounts + ``per_kelvin`` x temperature of a liquid."""
 
     label: str
+    #: What a liquid has more, and less, of the further it lies along the axis.
     words: str
     #: Share of the space's variance along this axis.
     share: float
+    #: Of the space's species, which come first in ``View.species``.
+    weights: list[float]
+    per_kelvin: float
+    offset: float
+
+
+class MapPoint(TypedDict):
+    """A liquid on the map: composition as in ``CandidateRow``, temperature (K), conductivity (mS/cm) if it is known."""
+
+    c: list[float]
+    t: float
+    v: float | None
 
 
 class FormulationMap(TypedDict):
-    """Two principal components of the space's compositions, fitted on random formulations of the space.
+    """Two principal components of the space's compositions, and liquids around those of the campaign.
 
-    Points are flat lists [x0, y0, x1, y1, …]: ``space`` (random formulations that may be proposed), ``known`` (data
-    sets, those made of the space's species), ``candidates`` in the order of ``View.candidates``, and ``results`` that
-    nobody asked for, with their positions in ``View.results``.
+    ``space``: random formulations of the space; ``known``: liquids of the data sets that are made of its species.
     """
 
     axes: list[MapAxis]
-    space: list[float]
-    n_space: int
-    known: list[float]
-    candidates: list[float]
-    unasked: list[float]
-    unasked_rows: list[int]
+    space: list[MapPoint]
+    known: list[MapPoint]
     words: str
     why_not: str
 
@@ -235,9 +240,9 @@ class View(TypedDict):
     messages: list[str]
     requests_waiting: int
     rounds: int
-    #: In their order in compositions: salts, then solvents.
+    #: In their order in compositions: salts and solvents of the space, then others that came in; and what each is.
     species: list[str]
-    n_salts: int
+    is_salt: list[bool]
     candidates: list[CandidateRow]
     results: list[ResultRow]
     quarantine: list[HeldRow]
@@ -250,7 +255,11 @@ class View(TypedDict):
 
 
 class Plot(TypedDict):
-    """A plot of a job: curves to draw (``series``), or a picture that the oracle left (``png``, base64)."""
+    """A plot of a job: curves to draw, or a picture that the oracle left (``png``, base64).
+
+    Each of ``series`` has a ``label``, ``x`` and ``y``; where it is on record ``error`` (of y), and ``fitted``, the
+    range of x that was fitted. ``is_points``: not joined.
+    """
 
     name: str
     title: str
@@ -261,8 +270,6 @@ class Plot(TypedDict):
     is_log_x: bool
     is_log_y: bool
     series: list[dict[str, Any]]
-    #: Range of x that was fitted, where it is on record.
-    fitted: tuple[float, float] | None
     png: str
 
 
