@@ -15,6 +15,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	mkdir -p .typecheck/saltloop && ln -sfn $(foreach p,chemistry surrogates simulators loop,../../$(p)) .typecheck/saltloop/
+	ln -sfn ../../saltloop/__init__.py .typecheck/saltloop/__init__.py
 	MYPYPATH=.typecheck $(BIN)/mypy --namespace-packages --explicit-package-bases -p saltloop
 
 $(VENV)/.ready: pyproject.toml constraints.txt

@@ -6,6 +6,10 @@ from __future__ import annotations
 class SaltloopError(Exception):
     """Base of every error that saltloop raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of the traceback: the message, which is written for a person."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UnknownSpeciesError(SaltloopError, KeyError):
     """A salt or solvent name that no table and no campaign file knows."""

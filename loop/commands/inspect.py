@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 from saltloop.loop.campaign import Campaign, campaign_folder
-from saltloop.loop.commands.options import campaign_argument, candidate_named, json_option, print_json
+from saltloop.loop.commands.options import campaign_argument, json_option, print_json
+from saltloop.loop.naming import candidate_named
 from saltloop.loop.reports import report, story
 from saltloop.loop.reports.log import log_lines
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
-from saltloop.chemistry.result_schema import LabResult, lab_result
+from saltloop.chemistry.result_liquid import liquid_of
+from saltloop.chemistry.result_schema import FAILURES, LabResult, lab_result
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.record_items import Held, Result
@@ -39,12 +40,17 @@ def candidates_frame(campaign: Campaign, candidate_ids: Sequence[str] | None = N
                 "temperature_K": liquid.temperature_K,
                 "predicted_mS_cm": candidate.why["predicted"]["mean"],
                 "predicted_std_mS_cm": candidate.why["predicted"]["standard_deviation"],
-                "status": candidate.status,
+                "state": candidate.status,
             }
         )
-    frame = pd.DataFrame(rows).set_index("candidate_id") if rows else pd.DataFrame()
-    species = [name for name in frame.columns if name in campaign.species]
-    return frame.fillna(dict.fromkeys(species, 0.0))
+    if not rows:
+        return pd.DataFrame()
+    frame = pd.DataFrame(rows).set_index("candidate_id")
+    salts = [name for name in frame.columns if name in campaign.species and campaign.species.find(name).kind == "salt"]
+    solvents = [name for name in frame.columns if name in campaign.species and name not in salts]
+    species = [*salts, *solvents]
+    frame[species] = frame[species].fillna(0.0)
+    return frame[["formulation", *species, *(name for name in frame.columns[1:] if name not in species)]]
 
 
 def results_frame(campaign: Campaign) -> pd.DataFrame:
@@ -66,11 +72,10 @@ def results_from_frame(frame: pd.DataFrame) -> list[LabResult]:
     Raises:
         DataError: names the row, the field and the remedy.
     """
-    rows = frame.reset_index() if frame.index.name in LabResult.model_fields else frame
-    found = []
-    for number, (_, row) in enumerate(rows.iterrows(), start=1):
-        found.append(_result({key: _plain(value) for key, value in row.items() if not _is_missing(value)}, number))
-    return found
+    return [
+        _result({key: value for key, value in row.items() if not _is_missing(value)}, number)
+        for number, row in enumerate(_rows(frame), start=1)
+    ]
 
 
 def results_from_parameters(
@@ -78,7 +83,7 @@ def results_from_parameters(
     *,
     target: str = "conductivity",
     unit: str = "mS/cm",
-    uncertainty: str | float,
+    uncertainty: str | float | None = None,
     basis: str = "mass_fraction",
     concentration: str = "mol/kg",
     species: SpeciesBook | None = None,
@@ -88,10 +93,13 @@ def results_from_parameters(
 
     A column that is the name of a salt holds its concentration, of a solvent its fraction; ``temperature_K``,
     ``external_id``, ``candidate_id`` and any other field of the schema are taken over; other columns are left alone.
+    Where no species has a column, ``formulation`` is the liquid. A row without a value is left out, unless its
+    ``status`` says why there is none (``failed``, ``crystallised``, ...).
 
     Args:
         target: the column of values.
-        uncertainty: a column of standard uncertainties, or one relative standard uncertainty for all.
+        uncertainty: a column of standard uncertainties, or one relative standard uncertainty for all; by default the
+            column ``standard_uncertainty``.
         basis: of the solvents: mass_fraction, volume_fraction or mole_fraction.
         concentration: unit of the salts' columns.
 
@@ -99,30 +107,39 @@ def results_from_parameters(
         DataError: names the row and what is wrong.
     """
     book = species or SpeciesBook.builtin()
-    rows = frame.reset_index() if frame.index.name in LabResult.model_fields else frame
-    fields = [
-        name
-        for name in rows.columns
-        if name in LabResult.model_fields and name not in (target, "formulation", "status")
-    ]
+    stated = "standard_uncertainty" if uncertainty is None else uncertainty
+    if isinstance(stated, str) and stated not in frame.columns:
+        raise DataError(
+            f"the frame has no column {stated!r}; say how sure the values are: uncertainty=0.02 for 2 % of each, or "
+            "the name of a column of standard uncertainties"
+        )
     found = []
-    for number, (_, row) in enumerate(rows.iterrows(), start=1):
-        if _is_missing(row.get(target)):
+    for number, row in enumerate(_rows(frame), start=1):
+        data = {"source": source, **_liquid_fields(row, number, target, book, basis, concentration)}
+        if not _is_missing(row.get(target)):
+            value = _number(row, target, number)
+            own = _number(row, stated, number) if isinstance(stated, str) else abs(value) * stated
+            data |= {"value": value, "unit": unit, "standard_uncertainty": own}
+        elif data.get("status") not in FAILURES:
             continue
-        components = [
-            {"name": name, "amount": float(row[name]), "unit": concentration}
-            if book.find(name).kind == "salt"
-            else {"name": name, "amount": float(row[name]), "unit": "1", "basis": basis}
-            for name in rows.columns
-            if name in book and not _is_missing(row[name]) and float(row[name]) > 0
-        ]
-        value = float(row[target])
-        stated = float(row[uncertainty]) if isinstance(uncertainty, str) else abs(value) * uncertainty
-        data = {name: _plain(row[name]) for name in fields if not _is_missing(row[name])}
-        if "temperature_K" in rows.columns:
-            data |= {"temperature": float(row["temperature_K"]), "temperature_unit": "K"}
-        told = {"components": components, "value": value, "unit": unit, "standard_uncertainty": stated}
-        found.append(_result({"source": source, **data, **told}, number))
+        found.append(_result(data, number))
+    return found
+
+
+def liquids_from_parameters(
+    frame: pd.DataFrame,
+    *,
+    basis: str = "mass_fraction",
+    concentration: str = "mol/kg",
+    species: SpeciesBook | None = None,
+) -> list[Formulation]:
+    """The liquids of a frame of parameters, or of its column ``formulation``. As ``results_from_parameters``."""
+    book = species or SpeciesBook.builtin()
+    kept = ("formulation", "components", "temperature", "temperature_unit")
+    found = []
+    for number, row in enumerate(_rows(frame), start=1):
+        fields = _liquid_fields(row, number, "", book, basis, concentration)
+        found.append(liquid_of(_result({key: fields[key] for key in kept if key in fields}, number), book))
     return found
 
 
@@ -151,6 +168,42 @@ def results_from_ax(
     return results_from_parameters(joined, target="mean", uncertainty="sem", **how)
 
 
+def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Each row by column, with an index that has the name of a field."""
+    rows = frame.reset_index() if frame.index.name in LabResult.model_fields else frame
+    for _, row in rows.iterrows():
+        yield {str(name): _plain(value) for name, value in row.items()}
+
+
+def _liquid_fields(
+    row: Mapping[str, Any], number: int, target: str, book: SpeciesBook, basis: str, concentration: str
+) -> dict[str, Any]:
+    """The fields of the schema that a row of parameters has, with the liquid by its species' columns."""
+    data = {name: row[name] for name in row if name in LabResult.model_fields and name != target}
+    data = {name: value for name, value in data.items() if not _is_missing(value)}
+    amounts = {name: _number(row, name, number) for name in row if name in book and not _is_missing(row[name])}
+    components = [
+        {"name": name, "amount": amount, "unit": concentration}
+        if book.find(name).kind == "salt"
+        else {"name": name, "amount": amount, "unit": "1", "basis": basis}
+        for name, amount in amounts.items()
+        if amount != 0
+    ]
+    if components:
+        data.pop("formulation", None)
+        data["components"] = components
+    if not _is_missing(row.get("temperature_K")):
+        data |= {"temperature": _number(row, "temperature_K", number), "temperature_unit": "K"}
+    return data
+
+
+def _number(row: Mapping[str, Any], name: str, number: int) -> float:
+    try:
+        return float(row[name])
+    except (TypeError, ValueError):
+        raise DataError(f"row {number}: {name} is {str(row[name])[:80]!r}, which is no number") from None
+
+
 def _row(campaign: Campaign, one: Result | Held, state: str, note: str) -> dict[str, Any]:
     fields = ("quantity", "value", "unit", "standard_uncertainty", "source", "external_id", "method")
     told = {"measurement_id": one.measurement_id, "candidate_id": one.candidate_id}
@@ -167,13 +220,17 @@ def _result(data: dict[str, Any], number: int) -> LabResult:
 
 
 def _plain(value: Any) -> Any:
-    """A numpy scalar or a Timestamp as Python has it."""
+    """A numpy value or a Timestamp as Python has it."""
+    if _is_missing(value):
+        return None
     if hasattr(value, "to_pydatetime"):
         return value.to_pydatetime()
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
     if isinstance(value, Iterable):
         return isinstance(value, str) and not value
-    return value is None or value != value
+    return bool(pd.isna(value))
