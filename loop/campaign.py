@@ -17,10 +17,11 @@ from saltloop.loop.lock import CampaignLock
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.record_items import Result
 from saltloop.loop.settings import UNRECORDED, CampaignSettings, load_campaign_file
-from saltloop.loop.state import StateFile, read_state
+from saltloop.loop.state import Position, StateFile, read_on
 from saltloop.loop.steering.edits import CHANGED_BY, edits_of_file
 
 STATE_NAME = "state.jsonl"
+LOCK_NAME = "state.lock"
 
 #: Events after which the campaign's settings are others; those of ``UNRECORDED`` come from the campaign file alone.
 CHANGES_SETTINGS = frozenset({"campaign_created", *CHANGED_BY.values(), "campaign_forked"})
@@ -42,6 +43,7 @@ class Campaign:
         self.record = record
         self.events = events
         self.messages: list[str] = []
+        self._position = Position()
         self._state: StateFile | None = None
         self._lock: CampaignLock | None = None
         self._species: SpeciesBook | None = None
@@ -65,10 +67,15 @@ class Campaign:
         return cls._open(folder, settings, file, actor=actor, steal_lock=steal_lock, accept_space=accept_space)
 
     @classmethod
-    def open(cls, folder: Path, *, actor: str = "controller", steal_lock: bool = False) -> Campaign:
-        """Open an existing campaign's folder for writing, with the settings that its state records."""
+    def open(
+        cls, folder: Path, *, actor: str = "controller", steal_lock: bool = False, is_brief: bool = False
+    ) -> Campaign:
+        """Open an existing campaign's folder for writing, with the settings that its state records.
+
+        Where it is open only for the moment (``is_brief``), another process waits for it instead of giving up.
+        """
         settings = cls.read(folder).settings
-        return cls._open(folder, settings, None, actor=actor, steal_lock=steal_lock)
+        return cls._open(folder, settings, None, actor=actor, steal_lock=steal_lock, is_brief=is_brief)
 
     @classmethod
     def read(cls, folder: Path) -> Campaign:
@@ -78,14 +85,27 @@ class Campaign:
             raise CampaignError(
                 f"There is no campaign in {folder} (no {STATE_NAME}). Start one with 'saltloop run CAMPAIGN.yaml'."
             )
-        events, torn = read_state(path)
+        events, torn, position = read_on(path, Position())
         if not events:
             raise StateError(f"{path} holds no event yet; start the campaign again with 'saltloop run CAMPAIGN.yaml'.")
         record = CampaignRecord.replay(events)
         campaign = cls(folder, _recorded_settings(record), record, events)
+        campaign._position = position
         if torn:
             campaign.messages.append(f"The last line of {path} is torn; the next writer will move it aside.")
         return campaign
+
+    def read_on(self) -> list[Event]:
+        """Take in what another process has appended since this campaign was read; returns those events.
+
+        Raises:
+            StateError: the state file is another one, or damaged.
+        """
+        events, _, self._position = read_on(self.folder / STATE_NAME, self._position)
+        for event in events:
+            self.events.append(event)
+            self.apply(event)
+        return events
 
     @classmethod
     def _open(
@@ -97,9 +117,10 @@ class Campaign:
         actor: str,
         steal_lock: bool,
         accept_space: bool = False,
+        is_brief: bool = False,
     ) -> Campaign:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = CampaignLock(folder / "state.lock", steal=steal_lock)
+        lock = CampaignLock(folder / LOCK_NAME, steal=steal_lock, is_brief=is_brief)
         lock.acquire()
         try:
             state = StateFile(folder / STATE_NAME, guard=lock.check)

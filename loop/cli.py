@@ -31,6 +31,7 @@ COMMANDS = {
     "pause": ("steer", "Start nothing new until 'resume'."),
     "resume": ("steer", "Lift a pause."),
     "close": ("steer", "End a campaign for good."),
+    "serve": ("serve", "Serve a campaign over HTTP: robots, the dashboard."),
     "fork": ("fork", "Start another campaign from the record of one."),
     "measure": ("measure", "Run one oracle on one formulation."),
     "predict": ("predict", "The surrogate's conductivity for a formulation."),

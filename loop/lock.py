@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,23 @@ from typing import Any
 from saltloop.loop.errors import LockedError
 from saltloop.loop.state import utc_now
 
+#: How long to wait for a holder that says it will not be long, and how long one of those waits for another.
+PATIENCE_S, SHORT_PATIENCE_S = 30.0, 2.0
+
 
 class CampaignLock:
     """Exclusive right to write a campaign's state, held between ``acquire`` and ``release`` (or in a ``with`` block).
 
     The lock file is created with ``O_EXCL`` (atomic on local disks, NFS v3+ and Lustre) and names host, process and
     start time. A lock is stale only when its process is provably dead on this same host; any other lock is taken
-    over only with ``steal=True``.
+    over only with ``steal=True``. For one that is held only for the moment (``is_brief``, as ``saltloop serve`` does)
+    others wait up to ``PATIENCE_S``.
     """
 
-    def __init__(self, path: Path, *, steal: bool = False) -> None:
+    def __init__(self, path: Path, *, steal: bool = False, is_brief: bool = False) -> None:
         self.path = path
         self._steal = steal
+        self._is_brief = is_brief
         self._token = uuid.uuid4().hex
 
     def __enter__(self) -> CampaignLock:
@@ -47,14 +53,16 @@ class CampaignLock:
                 "pid": os.getpid(),
                 "process_start": _process_start(os.getpid()),
                 "since": utc_now(),
+                "is_brief": self._is_brief,
                 "token": self._token,
             }
         ).encode()
+        until = time.monotonic() + (SHORT_PATIENCE_S if self._is_brief else PATIENCE_S)
         while True:
             try:
                 descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             except FileExistsError:
-                self._clear_or_refuse()
+                self._clear_or_refuse(may_wait=time.monotonic() < until)
                 continue
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -75,11 +83,14 @@ class CampaignLock:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
 
-    def _clear_or_refuse(self) -> None:
+    def _clear_or_refuse(self, *, may_wait: bool) -> None:
         holder = _read(self.path)
         if holder is None:
             return
         if not self._steal and not _is_provably_dead(holder):
+            if may_wait and holder.get("is_brief"):
+                time.sleep(0.05)
+                return
             raise LockedError(
                 f"This campaign is being written by process {holder.get('pid', '?')} on {holder.get('host', '?')} "
                 f"since {holder.get('since', '?')} ({self.path}). Stop that process first, or, if you know that it is "
@@ -95,6 +106,12 @@ class CampaignLock:
             with contextlib.suppress(FileExistsError):
                 os.link(aside, self.path)
         aside.unlink()
+
+
+def holder_of(path: Path) -> dict[str, Any] | None:
+    """Who holds a lock: host, pid, since; None if nobody does or the holder is provably dead."""
+    holder = _read(path)
+    return None if holder is None or _is_provably_dead(holder) else holder
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,15 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-@_no_garbage_collection()
+@dataclass(frozen=True)
+class Position:
+    """How far a state file was read: whole lines, their length in bytes, the hash of the last one."""
+
+    n_events: int = 0
+    n_bytes: int = 0
+    last_hash: str = GENESIS
+
+
 def read_state(path: Path) -> tuple[list[Event], bytes]:
     """Read every whole event of a state file, and the torn piece at its end (empty when there is none).
 
@@ -46,17 +55,32 @@ def read_state(path: Path) -> tuple[list[Event], bytes]:
     Raises:
         StateError: a damaged line that is not the last one, a broken chain, or an event newer than this program.
     """
-    content = path.read_bytes()
-    lines = content.split(b"\n")
+    events, torn, _ = read_on(path, Position())
+    return events, torn
+
+
+@_no_garbage_collection()
+def read_on(path: Path, start: Position) -> tuple[list[Event], bytes, Position]:
+    """Read the events after ``start``, the torn piece at the end, and where the next read goes on.
+
+    Raises:
+        StateError: as ``read_state``; also if the file is another one than ``start`` was read from.
+    """
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) < start.n_bytes:
+            raise _damaged(path, start.n_events, "the file is shorter than it was")
+        file.seek(start.n_bytes)
+        lines = file.read().split(b"\n")
     torn = lines.pop()
     events: list[Event] = []
-    previous = GENESIS
-    for number, line in enumerate(lines, start=1):
+    n_bytes, previous = start.n_bytes, start.last_hash
+    for number, line in enumerate(lines, start=start.n_events + 1):
         try:
             record = from_json(line, allow_inf_nan=False)
         except ValueError:
-            if number == len(lines) and not torn:
-                return events, line + b"\n"
+            if number == start.n_events + len(lines) and not torn:
+                torn = line + b"\n"
+                break
             raise _damaged(path, number, "it is not JSON") from None
         event = read_event(record, line=number)
         if event.prev != previous:
@@ -64,8 +88,8 @@ def read_state(path: Path) -> tuple[list[Event], bytes]:
         if event.seq != number - 1:
             raise _damaged(path, number, f"its seq is {event.seq}, expected {number - 1}")
         events.append(event)
-        previous = hashlib.sha256(line).hexdigest()
-    return events, torn
+        n_bytes, previous = n_bytes + len(line) + 1, hashlib.sha256(line).hexdigest()
+    return events, torn, Position(start.n_events + len(events), n_bytes, previous)
 
 
 def _damaged(path: Path, number: int, why: str) -> StateError:

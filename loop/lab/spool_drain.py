@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 from saltloop.chemistry.result_files import Row, row_of
+from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.lab.intake import take
 from saltloop.loop.lab.spool import FOLDER
@@ -36,6 +37,25 @@ class Entry:
 def waiting_segments(folder: Path) -> list[Path]:
     """Segments of a campaign's spool, the oldest first."""
     return sorted((folder / FOLDER).glob("[!.]*.jsonl"))
+
+
+def waiting_results(folder: Path) -> list[LabResult]:
+    """What is in the spool and not yet taken in, oldest first."""
+    found = []
+    for segment in waiting_segments(folder):
+        start = _position(segment)
+        with contextlib.suppress(FileNotFoundError):
+            while chunk := _entries(segment, start):
+                entries, start = chunk
+                found += [row.result for entry in entries for row in entry.rows if row.result is not None]
+    return found
+
+
+def is_drained(folder: Path) -> bool:
+    """Whether every byte in the spool has been taken in."""
+    with contextlib.suppress(FileNotFoundError):
+        return all(_position(segment) >= segment.stat().st_size for segment in waiting_segments(folder))
+    return False
 
 
 def drain(

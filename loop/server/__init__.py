@@ -1,0 +1,1 @@
+"""``saltloop serve``: a campaign over HTTP, for robots and for the dashboard."""

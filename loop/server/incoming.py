@@ -1,0 +1,147 @@
+"""Results that robots send: judged as far as can be at once, on disk before the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saltloop.chemistry.measurement import external_measurement_id
+from saltloop.chemistry.result_files import Row
+from saltloop.chemistry.result_schema import LabResult
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.errors import CampaignError
+from saltloop.loop.events import content_hash
+from saltloop.loop.lab.judge import content_of, judge
+from saltloop.loop.lab.spool import Spool
+from saltloop.loop.lab.spool_drain import is_drained, waiting_results
+from saltloop.loop.lab.verdict import Verdict
+from saltloop.loop.server.reading import Reading
+
+
+@dataclass
+class Pending:
+    """A result on its way into the record."""
+
+    content: str
+    result: LabResult
+    is_safe: bool
+    """It is on disk."""
+
+
+class Incoming:
+    """Takes results for one campaign into its spool. Safe from several threads."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._spool = Spool(reading.folder)
+        self._lock = threading.Lock()
+        self._pending = {
+            _key(result): Pending(_content(result), result, is_safe=True) for result in waiting_results(reading.folder)
+        }
+
+    def receive(self, rows: Sequence[Row], *, actor: str) -> tuple[list[Verdict], bool]:
+        """Put results on disk, all of them or none; their verdicts, and whether anything new was written.
+
+        Nothing is written where a verdict is bad. The comparison with the model comes when they are taken in.
+
+        Raises:
+            CampaignError: the campaign is closed.
+            SpoolError: the disk failed; nothing is acknowledged.
+        """
+        with self._reading.now() as campaign, self._lock:
+            if campaign.record.is_closed:
+                raise CampaignError(f"The campaign '{campaign.settings.name}' is closed; it takes no results.")
+            verdicts = [self._with_pending(campaign, one) for one in judge(campaign, [_named(row) for row in rows])]
+            if not all(verdict.is_good for verdict in verdicts):
+                return verdicts, False
+            new = [one.result for one in verdicts if one.kind != "known" and one.result is not None]
+            mine = [(_key(one), Pending(_content(one), one, is_safe=False)) for one in new]
+            before = {key: self._pending.get(key) for key, _ in mine}
+            self._pending |= dict(mine)
+        if not new:
+            return verdicts, False
+        try:
+            self._spool.append(new, actor=actor)
+        except BaseException:
+            with self._lock:
+                for key, one in mine:
+                    self._undo(key, one, before[key])
+            raise
+        with self._lock:
+            for _, one in mine:
+                one.is_safe = True
+        return verdicts, True
+
+    def waiting(self, campaign: Campaign) -> dict[str, LabResult]:
+        """Results that are on disk and not yet taken in, by the ids that they will have."""
+        with self._lock:
+            there = self._pending.items()
+            return {key: one.result for key, one in there if one.is_safe and not _is_recorded(campaign, key, one)}
+
+    def tidy(self) -> None:
+        """Forget what was taken in, or refused when it was drained."""
+        with self._lock:
+            safe = [key for key, one in self._pending.items() if one.is_safe]
+        # In this order: what was on disk by then and is drained by now is in what is read after.
+        everything = is_drained(self._reading.folder)
+        with self._reading.now() as campaign, self._lock:
+            for key in safe:
+                one = self._pending.get(key)
+                if one is not None and one.is_safe and (everything or _is_recorded(campaign, key, one)):
+                    del self._pending[key]
+
+    def close(self) -> None:
+        """Give the spool's segment back."""
+        self._spool.close()
+
+    def _with_pending(self, campaign: Campaign, verdict: Verdict) -> Verdict:
+        """The verdict, knowing what waits to be taken in."""
+        result = verdict.result
+        if result is None or not result.external_id or verdict.kind == "refused":
+            return verdict
+        there = self._pending.get(_key(result))
+        if there is None or _is_recorded(campaign, _key(result), there):
+            return verdict
+        if there.content == _content(result):
+            if not there.is_safe:
+                return verdict
+            return dataclasses.replace(verdict, kind="known", stage="identity", reason="waits to be taken in")
+        if result.amends:
+            return dataclasses.replace(verdict, kind="amended", stage="", reason="", amends=True)
+        reason = (
+            f"{result.external_id!r} from {result.source!r} was sent with another content, which waits to be taken in; "
+            "amend it ('amends'), or give this one a new external_id"
+        )
+        return dataclasses.replace(verdict, kind="conflict", stage="identity", reason=reason)
+
+    def _undo(self, key: str, mine: Pending, before: Pending | None) -> None:
+        if self._pending.get(key) is not mine:
+            return
+        if before is None:
+            del self._pending[key]
+        else:
+            self._pending[key] = before
+
+
+def _is_recorded(campaign: Campaign, key: str, one: Pending) -> bool:
+    record = campaign.record
+    is_there = key in record.results or key in record.quarantined or key in record.failure_reports
+    return is_there and not one.result.amends
+
+
+def _named(row: Row) -> Row:
+    """A row that could not be recognised when it is sent again is refused."""
+    if row.result is None or row.result.external_id:
+        return row
+    problem = "no external_id: without the lab's own name for it, it could not be recognised when it is sent again"
+    return Row(row.where, None, problem)
+
+
+def _key(result: LabResult) -> str:
+    return external_measurement_id(result.source, result.external_id)
+
+
+def _content(result: LabResult) -> str:
+    return content_hash(content_of(result))
