@@ -155,20 +155,19 @@ def tell(
         )
     except RefusedError as error:
         if dry_run:
-            _print_verdicts(error.verdicts, as_json)
+            _print_verdicts(error.verdicts, as_json, "Nothing was recorded.")
         raise
     told = answer.told
     if dry_run:
-        _print_verdicts(told.verdicts, as_json, str(told).replace(" taken,", " would be taken,", 1))
+        _print_verdicts(told.verdicts, as_json, str(answer))
     elif as_json:
         print_json(told.to_dict())
     else:
         click.echo("\n".join([str(answer), *(f"  {message}" for message in told.messages)]))
 
 
-def _print_verdicts(verdicts, as_json: bool, summary: str = "") -> None:  # type: ignore[no-untyped-def]
+def _print_verdicts(verdicts, as_json: bool, summary: str) -> None:  # type: ignore[no-untyped-def]
     if as_json:
         print_json([verdict.to_dict() for verdict in verdicts])
     else:
-        click.echo("\n".join(str(verdict) for verdict in verdicts))
-        click.echo(f"Nothing was recorded (--dry-run). {summary}".rstrip())
+        click.echo("\n".join([*(str(verdict) for verdict in verdicts), summary]))

@@ -25,8 +25,11 @@ class Answer:
     told: Told
     left_in: Path | None = None
     """Where they wait for the process that writes the campaign; ``told`` is then what was found before."""
+    is_dry_run: bool = False
 
     def __str__(self) -> str:
+        if self.is_dry_run:
+            return f"Nothing was recorded. {str(self.told).replace(' taken,', ' would be taken,', 1)}"
         if self.left_in is None:
             return str(self.told)
         return f"Left for the process that writes this campaign, in {self.left_in}: {self.told}"
@@ -62,7 +65,7 @@ def tell(
     predict = predictor(reading, strategy_of(reading)) if dry_run else None
     told = take(reading, results, actor=person, name=name, dry_run=True, amend=amend, predict=predict)
     if dry_run:
-        return Answer(told)
+        return Answer(told, is_dry_run=True)
     try:
         with Campaign.open(folder, actor=person, steal_lock=steal_lock) as campaign:
             for message in campaign.messages:

@@ -15,6 +15,7 @@ from saltloop.loop.notebook.decisions import Decisions
 from saltloop.loop.notebook.frames import events_frame, predictions_frame, verdicts_frame
 from saltloop.loop.notebook.given import liquids_of, results_of
 from saltloop.loop.notebook.new import write_campaign_file
+from saltloop.loop.notebook.pictures import Pictures
 from saltloop.loop.notebook.screen import CellScreen
 from saltloop.loop.opening import open_for_writing, settings_ahead
 from saltloop.loop.people import login_name
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from saltloop.loop.settings import CampaignSettings
 
 
-class Campaign(Decisions):
+class Campaign(Decisions, Pictures):
     """A campaign, named by its file or its folder.
 
     It holds no lock between two calls, so that 'saltloop run', a server and other notebooks may work on the same
@@ -165,7 +166,7 @@ class Campaign(Decisions):
             if not dry_run:
                 raise
             return verdicts_frame(error.verdicts)
-        self._screen.say(f"{answer}" + " Nothing was recorded (dry_run)." * dry_run)
+        self._screen.say(str(answer))
         return verdicts_frame(answer.told.verdicts)
 
     def run(
