@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
+from html import escape
 from importlib import resources
 from typing import NamedTuple
 
@@ -39,20 +41,25 @@ class LivePage(NamedTuple):
 @lru_cache(maxsize=1)
 def live_page() -> LivePage:
     """The page without data; the same for every campaign."""
-    return LivePage(page("saltloop", ""), policy("'self'"))
+    return LivePage(page("saltloop"), policy("'self'"))
 
 
-def page(title: str, data: str) -> str:
-    """The whole page. ``title`` is escaped; ``data`` are script elements that hold data, empty in the live page."""
-    from html import escape
+def page(title: str, head: str = "", data: str = "") -> str:
+    """The whole page.
 
-    shell = _asset("page.html")
-    return (
-        shell.replace("<!--title-->", escape(title))
-        .replace("/*style*/", _style())
-        .replace("<!--data-->", data)
-        .replace("/*script*/", _script())
-    )
+    Args:
+        title: text, escaped here.
+        head: elements for the head.
+        data: script elements that hold data; none in the live page.
+    """
+    pieces = {
+        "<!--title-->": escape(title),
+        "<!--head-->": head,
+        "/*style*/": _style(),
+        "<!--data-->": data,
+        "/*script*/": _script(),
+    }
+    return re.sub("|".join(map(re.escape, pieces)), lambda found: pieces[found.group()], _asset("page.html"))
 
 
 def policy(connect: str) -> str:
@@ -68,7 +75,7 @@ def _script() -> str:
 
 
 def _style() -> str:
-    return "\n".join(_asset(name) for name in STYLES)
+    return _asset("page.css")
 
 
 @lru_cache(maxsize=32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Stories:
         self._campaign = campaign
         self._events: dict[str, list[Event]] = defaultdict(list)
         self._provenance: dict[str, dict[str, Any]] = {}
+        self._bests = _bests(campaign)
         self._afterwards = {entry["candidate_id"]: entry for entry in story.learned(campaign)}
         self._jobs: dict[str, list[Job]] = defaultdict(list)
         self._held: dict[str, list[Any]] = defaultdict(list)
@@ -111,6 +113,12 @@ class Stories:
             "plots": job_plots(folder, _fitted(provenance)),
         }
 
+    def _best_before(self, result: Result) -> float | None:
+        """The best of a result's source before its batch was answered."""
+        steps = self._bests[result.measurement["source"]]
+        at = bisect_left(steps, result.iteration, key=lambda step: step[0])
+        return steps[at - 1][1] if at else None
+
     def _changed(self, candidate: Candidate, after: dict[str, Any] | None) -> list[str]:
         """What its answer changed: the prediction for it, the best so far, what may be proposed."""
         record, before = self._campaign.record, candidate.why["predicted"]
@@ -124,17 +132,21 @@ class Stories:
             said.append("The liquid failed for good: it is never proposed again, and teaches what is feasible.")
         own = [record.results[one] for one in candidate.measurement_ids]
         values = [in_mS_cm(one.measurement)[0] for one in own if _is_value(one)]
-        if values:
-            earlier = [
-                in_mS_cm(one.measurement)[0]
-                for one in record.results.values()
-                if _is_value(one)
-                and one.iteration < own[0].iteration
-                and one.measurement["source"] == own[0].measurement["source"]
-            ]
-            if earlier and max(values) > max(earlier):
-                said.append(f"It raised the best of its source from {max(earlier):.2f} to {max(values):.2f} mS/cm.")
+        before_it = self._best_before(own[0]) if values else None
+        if before_it is not None and max(values) > before_it:
+            said.append(f"It raised the best of its source from {before_it:.2f} to {max(values):.2f} mS/cm.")
         return said
+
+
+def _bests(campaign: Campaign) -> dict[str, list[tuple[int, float]]]:
+    """For each source, the best conductivity (mS/cm) so far after each number of batches."""
+    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for one in campaign.record.results.values():
+        if _is_value(one):
+            steps = found[one.measurement["source"]]
+            value = in_mS_cm(one.measurement)[0]
+            steps.append((one.iteration, max(value, steps[-1][1] if steps else value)))
+    return found
 
 
 def candidate_story_view(campaign: Campaign, candidate_id: str) -> CandidateStory:
@@ -162,9 +174,14 @@ def _passed(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
+    value, std, unit = in_mS_cm(result.measurement)
     return {
         "id": result.measurement_id,
         "quantity": result.measurement["quantity"],
+        "value": value,
+        "std": std,
+        "unit": unit,
+        "source": result.measurement["source"],
         "words": result_words(result),
         "counts": result.counts,
         "report": result.report or {},
