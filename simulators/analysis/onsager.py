@@ -20,6 +20,8 @@ from .fitting import lags_inside, line_weights
 
 Array = NDArray[np.float64]
 N_DRAWS = 1000
+MAX_SCATTER = 0.05
+"""A combination of the charges that moves less than not at all, by more than this share of the other, is no estimate."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,10 @@ class Onsager:
 
     matrix: Array
     errors: Array
-    transference_number: float
-    """Median of what the coefficients' uncertainty allows: of a ratio of uncertain numbers it is steadier than the
-    ratio of their estimates."""
-    transference_error: float
-    """Half of the interval that holds 68 %."""
+    transference: tuple[float, float] | None
+    """Number and standard error: median, and half of the interval that holds 68 %, of what the coefficients' uncertainty
+    allows; of a ratio of uncertain numbers that is steadier than the ratio of their estimates. None where the charge as
+    a whole has not moved clearly (less than two standard errors from not at all): there is nothing to take shares of."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,17 @@ def _onsager(runs: Sequence[Array], charges: Array, frame_ps: float, slope: Slop
     both = _slope_in(displacements([_moment(run, plus + minus) for run in runs], frame_ps), slope)
     cross = (both - sum(values)) / 2
     matrix = np.array([[values[0], cross], [cross, values[1]]]) / 2
+    smallest, largest = np.linalg.eigvalsh(matrix)
+    is_clear = slope.value > 2 * slope.standard_error and smallest > -MAX_SCATTER * largest
     draws = _wishart(matrix, slope.degrees)
     low, high = np.percentile(draws, [15.87, 84.13], axis=0)
     errors = np.asarray(high - low) / 2
+    if not is_clear:
+        return Onsager(matrix, errors, None)
     total = draws[:, 0, 0] + draws[:, 1, 1] - 2 * draws[:, 0, 1]
     share = (draws[:, 0, 0] - draws[:, 0, 1])[total > 0] / total[total > 0]
     first, middle, last = np.percentile(share, [15.87, 50.0, 84.13])
-    return Onsager(matrix, errors, float(middle), float(last - first) / 2)
+    return Onsager(matrix, errors, (float(middle), float(last - first) / 2))
 
 
 def _slope_in(found: Displacements, slope: Slope) -> float:

@@ -80,7 +80,7 @@ def _charge_details(first: Trajectory, motion: Motion, found: Conductivities) ->
                 "L++": [_short(values[0, 0]), _short(errors[0, 0])],
                 "L--": [_short(values[1, 1]), _short(errors[1, 1])],
                 "L+-": [_short(values[0, 1]), _short(errors[0, 1])],
-                "transference_number": [_short(one.transference_number), _short(one.transference_error)],
+                "transference_number": [_short(part) for part in one.transference] if one.transference else None,
             }
     in_box = found.nernst_einstein_in_box
     return {

@@ -127,10 +127,9 @@ def _conductivity_measurements(motion: Motion, report: str, measure: Measure) ->
     onsager, frame = charge.relative_to_solvent, "relative to the solvent"
     if onsager is None:
         onsager, frame = charge.barycentric, "relative to the centre of mass"
-    number, error = onsager.transference_number, onsager.transference_error
-    if error <= MAX_TRANSFERENCE_ERROR:
+    if onsager.transference and onsager.transference[1] <= MAX_TRANSFERENCE_ERROR:
         how = f"of the cation, Onsager coefficients, {frame}"
-        measurements.append(measure("transference_number", number, error, "1", how))
+        measurements.append(measure("transference_number", *onsager.transference, "1", how))
     return measurements
 
 
