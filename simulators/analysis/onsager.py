@@ -21,7 +21,7 @@ from .fitting import lags_inside, line_weights
 Array = NDArray[np.float64]
 N_DRAWS = 1000
 MAX_SCATTER = 0.05
-"""A combination of the charges that moves less than not at all, by more than this share of the other, is no estimate."""
+"""A motion of charge below none by more than this share of the larger one is no estimate."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Onsager:
     matrix: Array
     errors: Array
     transference: tuple[float, float] | None
-    """Number and standard error: median, and half of the interval that holds 68 %, of what the coefficients' uncertainty
-    allows; of a ratio of uncertain numbers that is steadier than the ratio of their estimates. None where the charge as
-    a whole has not moved clearly (less than two standard errors from not at all): there is nothing to take shares of."""
+    """Number and standard error: median, and half of the interval that holds 68 %, of what the coefficients'
+    uncertainty allows; of a ratio of uncertain numbers that is steadier than the ratio of their estimates. None where
+    the charge as a whole has not moved by two standard errors: there is nothing to take shares of."""
 
 
 @dataclass(frozen=True)
