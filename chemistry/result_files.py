@@ -1,4 +1,4 @@
-"""Files of results: CSV, JSON and JSON Lines, each row read into the one schema or told why not."""
+"""Files of results: CSV, JSON, JSON Lines and XLSX, each row read into the one schema or told why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .result_schema import FAILURES, LabResult, lab_result
 
 MAX_BYTES = 100_000_000
 MAX_ERRORS_SHOWN = 20
-FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "xlsx"}
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class Row:
     """One row of a file: its result, or what is wrong with it."""
 
     where: str
-    """``line 3`` of a CSV file (the header is line 1), ``result 3`` of a JSON list."""
+    """``line 3`` of a CSV file (the header is line 1), ``row 3`` of a workbook, ``result 3`` of a JSON list."""
     result: LabResult | None
     problem: str = ""
 
 
 def read_rows(name: str, content: bytes) -> tuple[Row, ...]:
-    """The rows of a file, by the ending of its name: .csv, .json, .jsonl.
+    """The rows of a file, by the ending of its name: .csv, .json, .jsonl, .xlsx.
 
     Raises:
         DataError: the file as a whole cannot be read, or holds no row.
@@ -36,17 +36,24 @@ def read_rows(name: str, content: bytes) -> tuple[Row, ...]:
     kind = FORMATS.get(Path(name).suffix.casefold())
     if kind is None:
         raise DataError(
-            f"{name}: results are read from {', '.join(FORMATS)}; a spreadsheet is to be saved as CSV (UTF-8)."
+            f"{name}: results are read from {', '.join(FORMATS)}; another spreadsheet is to be saved as XLSX or as CSV "
+            "(UTF-8)."
         )
-    text = _text(name, content)
-    if kind == "csv":
+    if len(content) > MAX_BYTES:
+        raise DataError(f"{name} has more than {MAX_BYTES // 10**6} MB; split it into several files.")
+    if kind == "xlsx":
+        from .results_xlsx import read_xlsx
+
+        rows = read_xlsx(name, content)
+    elif kind == "csv":
         from .results_csv import read_csv
 
-        rows = read_csv(name, text)
+        rows = read_csv(name, _text(name, content))
     else:
+        text = _text(name, content)
         rows = tuple(_read_json(name, text) if kind == "json" else _read_lines(text))
     if not rows:
-        what = "has a header but no rows" if kind == "csv" else "holds no result"
+        what = "has a header but no rows" if kind in ("csv", "xlsx") else "holds no result"
         raise DataError(f"{name} {what}; was it saved before the values were entered?")
     return tuple(_refuse_repeats(rows))
 
@@ -97,8 +104,6 @@ def row_of(where: str, data: Any) -> Row:
 
 
 def _text(name: str, content: bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{name} has more than {MAX_BYTES // 10**6} MB; split it into several files.")
     if not content.strip():
         from .results_csv import TEMPLATE
 

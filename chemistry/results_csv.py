@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,10 @@ def read_csv(name: str, text: str) -> tuple[Row, ...]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found: list[Row] = []
     try:
-        _check_header(name, list(rows.fieldnames or ()))
+        check_header(name, list(rows.fieldnames or ()))
         for record in rows:
             if any(_strings(record)):
-                found.append(_row(rows.line_num, record))
+                found.append(_row(f"line {rows.line_num}", record))
     except csv.Error as error:
         found.append(Row(f"line {rows.line_num}", None, f"not CSV ({error}); check the quotes"))
     return tuple(found)
@@ -89,7 +89,8 @@ def read_measurements_csv(path: Path | str, species: SpeciesBook | None = None) 
     return found
 
 
-def _check_header(name: str, header: list[str]) -> None:
+def check_header(name: str, header: list[str]) -> None:
+    """Raise a DataError that says what is wrong with the columns, if anything is."""
     missing = []
     if not any(one in header for one in IDENTIFYING):
         missing.append("formulation (or candidate_id)")
@@ -101,27 +102,32 @@ def _check_header(name: str, header: list[str]) -> None:
         raise DataError(f"{name} has no column {', '.join(missing)}. The header is: {TEMPLATE}")
     if twice := sorted({one for one in header if header.count(one) > 1}):
         raise DataError(f"{name} has two columns {', '.join(twice)}; keep one.")
-    if unknown := [one for one in header if one not in LabResult.model_fields and not _is_for_reader(one)]:
+    if unknown := [one for one in header if one not in LabResult.model_fields and not is_for_reader(one)]:
         raise DataError(
             f"{name} has the unknown column {', '.join(map(repr, unknown))}; known are "
             f"{', '.join(LabResult.model_fields)}."
         )
 
 
-def _is_for_reader(column: str) -> bool:
+def is_for_reader(column: str) -> bool:
+    """Whether a column of a worklist is ignored when it comes back."""
     return column in WORKLIST_ONLY or column.startswith(READER_ONLY)
 
 
-def _row(line: int, record: dict[str, str]) -> Row:
-    where = f"line {line}"
+def _row(where: str, record: dict[str, str]) -> Row:
     if None in record:
         return Row(where, None, "more fields than the header has columns; is there a comma that needs quotes?")
     if None in record.values():
         return Row(where, None, "fewer fields than the header has columns")
+    return row_of_cells(where, record)
+
+
+def row_of_cells(where: str, record: Mapping[str, str]) -> Row:
+    """One row from the texts of its cells by column."""
     data = {}
     try:
         for column, value in record.items():
-            if value.strip() and not _is_for_reader(column):
+            if value.strip() and not is_for_reader(column):
                 data[column] = _cell(column, value.strip())
     except DataError as error:
         return Row(where, None, str(error))

@@ -19,7 +19,7 @@ COMMANDS = {
     "report": ("report", "The whole campaign as one page that anyone can open."),
     "plot": ("plot", "Best so far, predicted against measured, the tail filling up: one PNG."),
     "ask": ("lab", "Propose candidates for a lab: worklist (CSV, JSON, XLSX) and a sheet to print."),
-    "tell": ("lab", "Take measured results (CSV, JSON) into a campaign."),
+    "tell": ("lab", "Take measured results (CSV, JSON, XLSX) into a campaign."),
     "inbox": ("results", "Take in the files that robots left in the campaign's inbox."),
     "release": ("results", "Release results from quarantine: you vouch for them."),
     "reject-result": ("results", "Rule quarantined results out."),

@@ -132,7 +132,7 @@ def _write(worklist, kind: str, output: Path | None, sheet: Path | None) -> None
 def tell(
     campaign: Path, results: Path, dry_run: bool, amend: bool, person: str, as_json: bool, steal_lock: bool
 ) -> None:
-    """Take measured RESULTS (CSV, JSON, JSON Lines) into a campaign: the whole file or nothing.
+    """Take measured RESULTS (CSV, JSON, JSON Lines, XLSX) into a campaign: the whole file or nothing.
 
     Telling a file twice changes nothing. While another process writes the campaign, the results are checked and left
     for it.

@@ -9,9 +9,11 @@ reasons beside it in ``NAME.verdict.txt``. The move comes last: after a crash th
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +133,8 @@ def _content(path: Path) -> bytes | None:
 
 def _ends_well(name: str, content: bytes) -> bool:
     """Whether nothing is missing at the end, as far as that can be seen."""
+    if name.casefold().endswith(".xlsx"):
+        return zipfile.is_zipfile(io.BytesIO(content))
     if not name.casefold().endswith(".json"):
         return content.endswith(b"\n") or not content
     try:

@@ -1,5 +1,6 @@
 """The inbox: half-written files wait, whole ones are taken or refused with the reasons, once, whatever happens."""
 
+import io
 import json
 import os
 import subprocess
@@ -83,6 +84,24 @@ def test_a_whole_file_is_taken_and_moved(campaign, put):
     assert "quarantined" in (campaign.folder / "inbox/taken/run3.jsonl.verdict.txt").read_text()
     event = campaign.events[-1]
     assert (event.actor, event.data["file"], len(event.data["file_sha256"])) == ("inbox", "run3.jsonl", 64)
+
+
+def test_a_workbook_is_taken_when_it_is_whole(campaign, put):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["external_id", "formulation", "value", "unit", "standard_uncertainty"])
+    book.active.append(["x1", LIQUID, 9.1, "mS/cm", 0.2])
+    stream = io.BytesIO()
+    book.save(stream)
+    put("run.xlsx", stream.getvalue()[:-10])
+    clock = Clock()
+    inbox = Inbox(campaign.folder, settle_s=1, clock=clock)
+    for clock.now in (0.0, 2.0, 4.0):
+        assert inbox.take_in(campaign, lambda: None) == []
+    assert inbox.unsettled() == ["run.xlsx"]
+    put("run.xlsx", stream.getvalue())
+    receive(campaign)
+    assert names(campaign) == ["x1"]
 
 
 def test_a_refused_file_has_the_reasons_beside_it(campaign, put):

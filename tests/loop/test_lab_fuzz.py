@@ -1,5 +1,6 @@
 """Whatever a file holds: one clear verdict, nothing recorded that is not good, never a traceback."""
 
+import io
 import json
 import os
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lab_campaign import LIQUID, expects, start
+from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from saltloop.chemistry import LabResult
 from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.result_files import read_rows
@@ -44,17 +47,49 @@ CELLS = WORDS | NUMBERS.map(str) | st.text(max_size=12)
 COLUMNS = st.sampled_from([*LabResult.model_fields, "target_EC_g", "vial", "x"])
 
 
+def workbook(columns, rows):
+    """XLSX bytes of a table; a cell that begins with '=' is a formula there."""
+    book = Workbook()
+    for row in [columns, *rows]:
+        cells = (cell.encode("utf-8", "ignore").decode() if isinstance(cell, str) else cell for cell in row)
+        book.active.append(
+            [
+                ILLEGAL_CHARACTERS_RE.sub("", cell)
+                if isinstance(cell, str)
+                else (cell if cell is None or abs(cell) < 1e300 else str(cell))
+                for cell in cells
+            ]
+        )
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def damaged(draw, content):
+    """The same with some bytes changed, or without its end."""
+    content = bytearray(content)
+    for _ in range(draw(st.integers(0, 8))):
+        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+
+
 @st.composite
 def files(draw):
-    """Name and bytes of a file: any bytes, JSON of any shape, or a table."""
-    kind = draw(st.sampled_from(["bytes", "json", "jsonl", "csv", "csv"]))
+    """Name and bytes of a file: any bytes, JSON of any shape, or a table; a workbook may be damaged."""
+    kind = draw(st.sampled_from(["bytes", "json", "jsonl", "csv", "csv", "xlsx"]))
     if kind == "bytes":
-        return draw(st.sampled_from(["a.csv", "a.json", "a.jsonl", "a.txt"])), draw(st.binary(max_size=200))
-    if kind == "csv":
+        names = st.sampled_from(["a.csv", "a.json", "a.jsonl", "a.txt", "a.xlsx"])
+        return draw(names), draw(st.binary(max_size=200))
+    if kind in ("csv", "xlsx"):
         columns = draw(st.lists(COLUMNS, min_size=1, max_size=8)) + draw(
             st.sampled_from([[], ["formulation", "value", "unit"]])
         )
-        rows = draw(st.lists(st.lists(CELLS, min_size=len(columns), max_size=len(columns)), max_size=3))
+        cells = CELLS if kind == "csv" else CELLS | NUMBERS | st.none()
+        rows = draw(st.lists(st.lists(cells, min_size=len(columns), max_size=len(columns)), max_size=3))
+    if kind == "xlsx":
+        content = workbook(columns, rows)
+        return "a.xlsx", damaged(draw, content) if draw(st.booleans()) else content
+    if kind == "csv":
         quote = draw(st.booleans())
         lines = [",".join(f'"{cell}"' if quote else cell for cell in line) for line in [columns, *rows]]
         return "a.csv", "\n".join(lines).encode("utf-8", "surrogatepass")

@@ -166,6 +166,19 @@ def test_a_workbook_and_json_hold_the_same(campaign):
     assert listed[0]["components"][0].keys() == {"name", "amount", "unit"}
 
 
+def test_a_workbook_that_is_filled_in_comes_back(campaign, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(worklist(campaign, stocks=STOCKS))))
+    head = [cell.value for cell in book.active[1]]
+    for number, line in enumerate(book.active.iter_rows(min_row=2)):
+        line[head.index("value")].value = 9.0 + number
+        line[head.index("standard_uncertainty")].value = 0.2
+    book.save(tmp_path / "filled.xlsx")
+    told = tell(campaign, tmp_path / "filled.xlsx")
+    assert told.n_ingested == len(campaign.record.candidates)
+    assert {one.status for one in campaign.record.candidates.values()} == {"completed"}
+
+
 def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     asked = []
     thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 30)))
