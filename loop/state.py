@@ -27,7 +27,7 @@ def utc_now() -> str:
 
 
 @contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
     """Building a hundred thousand events makes no garbage, but has the collector walk over all of them many times."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -59,7 +59,7 @@ def read_state(path: Path) -> tuple[list[Event], bytes]:
     return events, torn
 
 
-@_no_garbage_collection()
+@no_garbage_collection()
 def read_on(path: Path, start: Position) -> tuple[list[Event], bytes, Position]:
     """Read the events after ``start``, the torn piece at the end, and where the next read goes on.
 

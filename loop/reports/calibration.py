@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 from saltloop.loop.reports.view_types import Calibration, Coverage, ResultRow
+from saltloop.loop.reports.words import some
 
 NOMINAL = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 #: Fewer results than this say nothing about coverage.
@@ -51,7 +52,9 @@ def _of_source(results: Sequence[ResultRow], rows: list[int], source: str) -> Ca
         "mean_absolute_error": error,
         "median_ratio": ratio,
         "words": _words(source, len(rows), error, ratio, coverage),
-        "why_not": "" if coverage else f"Coverage needs {FEWEST} compared results; there are {int(is_told.sum())}.",
+        "why_not": ""
+        if coverage
+        else f"How many results the intervals held can be told from {FEWEST} on; {int(is_told.sum())} can be compared.",
     }
 
 
@@ -62,15 +65,15 @@ def _coverage(off: np.ndarray, nominal: float) -> Coverage:
 
 
 def _words(source: str, n: int, error: float, ratio: float | None, coverage: Sequence[Coverage]) -> str:
-    said = f"{n} result(s) of {source} were predicted before they came: off by {error:.2f} mS/cm on average"
+    said = f"Predictions from before {some(n, 'result')} of {source} were off by {error:.2f} mS/cm on average"
     said += f", median ratio reported / predicted {ratio:.2f}." if ratio is not None else "."
     if coverage:
         (at,) = (one for one in coverage if one["nominal"] == 0.9)
-        verdict = "as it should"
+        verdict = "as far as one can tell as they should"
         if at["high"] < 0.9:
             verdict = "too few: the stated uncertainties are too small"
         elif at["low"] > 0.9:
-            verdict = "more than it should: the stated uncertainties are too large"
+            verdict = "more than they should: the stated uncertainties are too large"
         said += f" The 90 % intervals held {100 * at['observed']:.0f} % of them ({100 * at['low']:.0f} to "
         said += f"{100 * at['high']:.0f} % with 95 % confidence), {verdict}."
     if source != "experiment":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from saltloop.loop.reports.known import Known
 from saltloop.loop.reports.view_types import Best, Pool, ResultRow
+from saltloop.loop.reports.words import some
 
 #: Draws at which the curves of random search are worked out.
 N_DRAWS = 160
@@ -91,12 +92,12 @@ def _words(source: str, values: np.ndarray, first: int, pools: Sequence[Pool], k
     said = f"Best so far ({source}): {values[first]:.2f} mS/cm, result {first + 1} of {n}."
     if n > 1:
         chance = (n + 1) / 2
-        said += f" In random order, the best of these {n} would have come as result {chance:.0f} on average."
+        said += f" In random order, the best of these {n} would have come as result {chance:g} on average."
     for pool in pools:
         if pool["key"] == "known":
             at = min(n, pool["draws"][-1])
             (mean,), _, _ = random_best(known, np.array([at]))
-            said += f" {at} random draws from the {pool['n']} known liquids reach {mean:.2f} mS/cm on average"
+            said += f" {some(at, 'random draw')} from the {pool['n']} known liquids reach {mean:.2f} mS/cm on average"
             said += f"; the best of them is {known.max():.2f}."
     if source != "experiment":
         said += " These are simulated values as they came, not made experiment-equivalent, so that they are not "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +43,7 @@ class Known:
 
     def composition(self, formulation: Mapping[str, Any]) -> Composition:
         """What a formulation holds, from its dictionary."""
-        key = json.dumps(formulation, sort_keys=True)
+        key = repr(formulation)
         if key not in self.compositions:
             self.compositions[key] = composition_of(Formulation.from_dict(formulation, species=self.species))
         return self.compositions[key]

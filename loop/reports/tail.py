@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from saltloop.loop.reports.known import Known
 from saltloop.loop.reports.view_types import ResultRow, Tail
+from saltloop.loop.reports.words import some
 
 N_BINS = 30
 
@@ -64,11 +65,13 @@ def _words(
     n_before: int, n_added: int, edge: float | None, above_before: int, above_added: int, *, is_simulated: bool
 ) -> str:
     if edge is None:
-        return f"The campaign has added {n_added} value(s); the data sets hold none to compare with."
+        return f"The campaign has added {some(n_added, 'value')}; the data sets hold none to compare with."
     share = 100 * above_added / n_added if n_added else 0.0
     said = f"The best tenth of the data sets' {n_before} values lies above {edge:.1f} mS/cm. "
     if not n_added:
         return said + "The campaign has not added a value yet."
-    said += f"Of the {n_added} value(s) that the campaign added, {above_added} do ({share:.0f} %), so that the tail "
+    said += (
+        f"Of the {some(n_added, 'value')} that the campaign added, {above_added} do ({share:.0f} %), so that the tail "
+    )
     said += f"now holds {above_before + above_added} instead of {above_before}."
     return said + " Simulated values are counted as they came." * is_simulated

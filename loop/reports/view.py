@@ -17,9 +17,11 @@ from saltloop.loop.reports.report import phase
 from saltloop.loop.reports.tail import tail
 from saltloop.loop.reports.view_rows import Times, candidate_rows, held_rows, job_rows, result_rows
 from saltloop.loop.reports.view_types import View
+from saltloop.loop.state import no_garbage_collection
 from saltloop.loop.steering.queue import waiting_requests
 
 
+@no_garbage_collection()
 def view(campaign: Campaign, known: Known | None = None) -> View:
     """Everything the page shows but the stories of its candidates.
 

@@ -33,6 +33,11 @@ def measured_words(measurement: dict[str, Any]) -> str:
     )
 
 
+def some(n: int, one: str, many: str = "") -> str:
+    """``3 results``, ``1 result``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def pm(value: float, error: float) -> str:
     """A conductivity with its standard deviation."""
     return f"{value:.2f} ± {error:.2f} mS/cm"

@@ -146,7 +146,7 @@ function chart(spec, width, height) {
   const yTicks = spec.y.ticks ?? ticks(spec.y, Math.max(3, height / 52));
   const yTexts = yTicks.map((t) => spec.y.text?.(t) ?? tickText(t, yTicks, spec.y.log));
   const left = Math.max(MARGIN.left, 26 + 7.2 * Math.max(...yTexts.map((t) => t.length)));
-  const right = width - MARGIN.right, bottom = height - MARGIN.bottom;
+  const right = width - MARGIN.right - (spec.x.log ? 12 : 0), bottom = height - MARGIN.bottom;
   const sx = scale(spec.x, left, right), sy = scale(spec.y, bottom, MARGIN.top);
   const xTicks = thinned(spec.x.ticks ?? ticks(spec.x, Math.max(2, (right - left) / 78)), spec.x, sx);
   const grid = svg("g", { class: "grid" },

@@ -66,7 +66,7 @@ function mapPlot(view, across, up) {
   const measured = points.map((p, k) => k).filter((k) => points[k].v !== null);
   const values = measured.map((k) => points[k].v);
   const range = domainOf(values, { zero: false, pad: 0 });
-  const isMany = points.length > 1500, size = isMany ? 5 : 9;
+  const isMany = points.length > 1500, size = isMany ? 4 : 9;
   const layers = [{ kind: "points", ...space, shape: "circle", colour: "var(--cloud)", size: 3 }];
   const legend = [{ shape: "circle", colour: "var(--cloud)", label: "may be proposed (random draw)" }];
   if (view.map.known.length) {
@@ -78,7 +78,7 @@ function mapPlot(view, across, up) {
   for (const [state, shape] of [["measured", "circle"], ["unasked", "diamond"]]) {
     STEPS.forEach((colour, step) => {
       const those = of(state).filter((k) => stepOf(points[k].v, range) === step);
-      if (those.length) layers.push({ kind: "points", ...at(those), shape, colour, size, halo: shape === "circle" });
+      if (those.length) layers.push({ kind: "points", ...at(those), shape, colour, size, halo: shape === "circle" && !isMany });
     });
   }
   if (of("measured").length) legend.push({ shape: "circle", colour: STEPS[3], label: `measured or simulated: ${num(range[0])} (dark) to ${num(range[1])} ${UNIT} (light)` });

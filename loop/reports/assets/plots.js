@@ -35,8 +35,8 @@ function bestPlot(best, results) {
   const tops = [...rows.map((r) => r.value + (best.n <= 300 ? r.std : 0)), best.best_known ?? 0, ...(known?.expected ?? [])];
   const bottoms = rows.map((r) => r.value);
   if (best.best_known !== null) {
-    layers.push({ kind: "line", x: [log ? 1 : 0, last], y: [best.best_known, best.best_known], colour: "var(--green)", width: 1 },
-      { kind: "text", x: log ? 1 : 0, y: best.best_known, dx: 6, dy: -5, text: "best known liquid" });
+    layers.push({ kind: "line", x: [log ? 1 : 0.5, last + 0.5], y: [best.best_known, best.best_known], colour: "var(--green)", width: 1 },
+      { kind: "text", x: log ? 1 : 0.5, y: best.best_known, dx: 6, dy: -5, text: "best known liquid" });
   }
   return {
     x: { label: `result number${log ? " (logarithmic)" : ""}`, domain: log ? [1, last] : [0.5, last + 0.5], log, integer: true },
@@ -61,7 +61,7 @@ function parityPlot(view) {
   const groups = view.calibration.map((c) => [c, c.rows.map((k) => view.results[k])]);
   const rows = groups.flatMap(([, those]) => those);
   if (!rows.length) return { empty: noPairs(view) };
-  const isMany = rows.length > 400;
+  const isMany = rows.length > 400, far = isMany ? 3 : 2;
   const layers = [], legend = [];
   const domain = domainOf(rows.flatMap((r) => isMany ? [r.mean, r.value] : [r.mean - r.pstd, r.mean + r.pstd, r.value + r.std, r.value]).map((v) => Math.max(0, v)));
   layers.push({ kind: "line", x: domain, y: domain, colour: "var(--grey)", dash: "6 4", width: 1.4 });
@@ -72,10 +72,10 @@ function parityPlot(view) {
     layers.push({ kind: "errors", x, y, dx: those.map((r) => r.pstd), dy: those.map((r) => r.std), colour: style.colour, opacity: isMany ? 0.1 : 0.45 },
       { kind: "points", x, y, ...style, size: isMany ? 3.4 : 7 });
     legend.push({ ...style, label: `${calibration.source}, bars: ±1 standard deviation` });
-    const off = calibration.deviations.map((d, k) => [Math.abs(d), k]).filter(([d]) => d > 2).map(([, k]) => k);
+    const off = calibration.deviations.map((d, k) => [Math.abs(d), k]).filter(([d]) => d > far).map(([, k]) => k);
     if (off.length) layers.push({ kind: "points", x: off.map((k) => x[k]), y: off.map((k) => y[k]), shape: "ring", colour: "var(--ink)", size: isMany ? 7 : 12 });
   }
-  if (layers.some((one) => one.shape === "ring")) legend.push({ shape: "ring", colour: "var(--ink)", label: "more than 2 standard deviations off" });
+  if (layers.some((one) => one.shape === "ring")) legend.push({ shape: "ring", colour: "var(--ink)", label: `more than ${far} standard deviations off` });
   return {
     isSquare: true,
     x: { label: "predicted before it was measured / mS cm⁻¹", domain }, y: { label: "reported / mS cm⁻¹", domain },

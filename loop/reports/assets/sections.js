@@ -19,22 +19,23 @@ function states(view) {
   return [...found].map(([status, n]) => `${count(n)} ${(STATES[status] ?? ["", status])[1]}`).join(", ") || "none proposed yet";
 }
 
-/** What waits for a person. */
+/** What waits for a person, or should be known before the rest is read. */
 function notices(state, candidates) {
   const { view } = state;
   const open = view.candidates.filter((c) => c.status === "candidate").length;
   const held = view.quarantine.filter((one) => !one.decision).length;
   const failed = view.jobs.filter((one) => one.status === "failed").length;
   const link = (href, words, onclick) => el("a", { href, onclick }, words);
-  return [
-    view.hold_reason && el("p", { class: "notice" }, `Paused: ${view.hold_reason}`),
-    view.is_closed && el("p", { class: "notice" }, "The campaign is closed."),
-    open > 0 && view.approval === "manual" && el("p", { class: "notice" }, link("#candidates", `${some(open, "candidate")} await${open === 1 ? "s" : ""} approval`, () => candidates.filter("candidate")), "."),
-    held > 0 && el("p", { class: "notice" }, link("#quarantine", `${some(held, "result")} in quarantine await${held === 1 ? "s" : ""} a person`), "."),
-    failed > 0 && el("p", { class: "notice" }, link("#jobs", `${some(failed, "job")} failed`), "."),
-    view.requests_waiting > 0 && el("p", { class: "notice" }, `${some(view.requests_waiting, "request")} of people ${view.requests_waiting === 1 ? "waits" : "wait"} for the running process to take them in.`),
-    view.messages.map((text) => el("p", { class: "notice" }, text)),
-  ];
+  const lines = [
+    view.hold_reason && `Paused: ${view.hold_reason}`,
+    view.is_closed && "The campaign is closed.",
+    open > 0 && view.approval === "manual" && link("#candidates", `${some(open, "candidate")} await${open === 1 ? "s" : ""} approval`, () => candidates.filter("candidate")),
+    held > 0 && link("#quarantine", `${some(held, "result")} in quarantine await${held === 1 ? "s" : ""} a person`),
+    failed > 0 && link("#jobs", `${some(failed, "job")} failed`),
+    view.requests_waiting > 0 && `${some(view.requests_waiting, "request")} of people ${view.requests_waiting === 1 ? "waits" : "wait"} for the running process to take them in.`,
+    ...view.messages,
+  ].filter(Boolean);
+  return lines.length > 0 && el("ul", { class: "notice", "aria-label": "What to know first" }, lines.map((line) => el("li", null, line)));
 }
 
 function jobsBody(state) {

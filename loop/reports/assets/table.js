@@ -100,7 +100,7 @@ function candidatesTable(state) {
 
 function tableRow(row, isNew) {
   const cells = [
-    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), " ", el("code", null, row.key), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
+    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
     el("td", null, chip(row.status)),
     el("td", { class: "n wide-only" }, row.batch ?? "–"),
     el("td", { class: "n wide-only" }, row.mean === null ? "–" : pm(row.mean, row.std)),
