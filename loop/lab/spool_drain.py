@@ -74,12 +74,29 @@ def drain(
         start = _position(segment)
         while chunk := _entries(segment, start):
             entries, start = chunk
-            for actor, group in groupby(entries, key=lambda entry: entry.actor):
-                _take(campaign, list(group), actor, segment.name, predict_of, say)
+            for group in _by_actor(entries):
+                _take(campaign, group, group[0].actor, segment.name, predict_of, say)
             n_entries += len(entries)
             write_durably(_cursor(segment), str(start).encode())
         _delete_if_done(segment, start)
     return n_entries
+
+
+def _by_actor(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """What can be judged and recorded together: each sender's entries, in their order.
+
+    Where two senders use one name, which came first matters: then only neighbours are together.
+    """
+    senders: dict[str, list[Entry]] = {}
+    sender_of: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        senders.setdefault(entry.actor, []).append(entry)
+        for row in entry.rows:
+            if row.result is not None:
+                name = (row.result.source, row.result.external_id)
+                if sender_of.setdefault(name, entry.actor) != entry.actor:
+                    return [list(group) for _, group in groupby(entries, key=lambda one: one.actor)]
+    return list(senders.values())
 
 
 def _take(

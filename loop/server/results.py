@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from saltloop.chemistry.result_files import Row, read_rows
+from saltloop.chemistry.result_files import read_rows
 from saltloop.chemistry.results_csv import inert
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.verdict import Verdict
@@ -24,6 +23,7 @@ from saltloop.loop.steering.results import RejectResult, Release, Retract
 
 #: Of one call; more are sent in several.
 MAX_RESULTS = 1000
+ENDINGS = {"application/json": "json", "text/csv": "csv", "application/x-ndjson": "jsonl"}
 CSV_COLUMNS = tuple(ResultOut.model_fields)
 
 router = APIRouter(prefix="/v1", tags=["results"], responses=COMMON)
@@ -61,27 +61,31 @@ _RECEIVED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _sent(request: Request) -> list[Row] | str:
-    """The rows of the body, or the media type that nobody reads."""
+class Sent(NamedTuple):
+    """A body and its media type."""
+
+    kind: str
+    content: bytes
+
+
+async def _sent(request: Request) -> Sent:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    ending = {"application/json": "json", "text/csv": "csv", "application/x-ndjson": "jsonl"}.get(kind)
-    if ending is None:
-        return kind
-    body = await request.body()
-    return list(await run_in_threadpool(read_rows, f"results.{ending}", body))
+    return Sent(kind, await request.body())
 
 
 @router.post("/results", responses=_RECEIVED, openapi_extra=_SENT, response_model=Received)
-def send_results(site: TheSite, rows: Annotated[list[Row] | str, Depends(_sent)], robot: Robot = "robot") -> Response:
+def send_results(site: TheSite, sent: Annotated[Sent, Depends(_sent)], robot: Robot = "robot") -> Response:
     """Results, one or many: all of them are on disk before the answer, or none is.
 
     Each needs an ``external_id``, the lab's own name for it: sent again, it changes nothing. After no answer, or 429
     or 503, send the same again. The comparison with the model, which may put a result into quarantine, comes when it
     is taken in; ``/v1/results/{measurement_id}`` tells.
     """
-    if isinstance(rows, str):
-        detail = f"Results are JSON or CSV (Content-Type application/json, text/csv), not {rows[:80]!r}."
+    ending = ENDINGS.get(sent.kind)
+    if ending is None:
+        detail = f"Results are JSON or CSV (Content-Type application/json, text/csv), not {sent.kind[:80]!r}."
         return JSONResponse({"detail": detail}, status_code=415)
+    rows = read_rows(f"results.{ending}", sent.content)
     if len(rows) > MAX_RESULTS:
         detail = f"{len(rows)} results in one call; send at most {MAX_RESULTS} at a time."
         return JSONResponse({"detail": detail}, status_code=413)

@@ -1,0 +1,228 @@
+"""A lab's robots at the server: how many results a second are made safe, and whether kills lose or double any.
+
+python benchmarks/lab_server.py FOLDER --rate            # results a second, each synced before its reply
+python benchmarks/lab_server.py FOLDER --robots          # 3 robots, server and controller killed 20 times
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.server.token import FILE
+from spool_rate import syncs_a_second
+
+CAMPAIGN = """
+name: lab
+seed: 1
+space: {salts: [LiPF6, LiFSI], solvents: [EC, DMC, EMC], max_solvents: 3}
+surrogate: {architecture: gp}
+oracle: {kind: lab, cost: {hours: 0.1}}
+acquisition: {batch_size: 6}
+refit_every: 50
+lab: {surprise: null}
+budget: {rounds: 10000}
+"""
+SALTLOOP = Path(sys.executable).with_name("saltloop")
+LIQUIDS = [
+    f"{molality:.3f} mol/kg LiPF6 in EC:DMC {share}:{10 - share} (w/w) at 298.15 K"
+    for share in range(1, 10)
+    for molality in [0.4 + 0.01 * k for k in range(120)]
+]
+
+
+class Service:
+    """A command that is started again whenever it has ended, and can be killed."""
+
+    def __init__(self, name: str, *arguments: str, log: Path) -> None:
+        self.name, self._arguments, self._log = name, arguments, log
+        self._is_over = threading.Event()
+        self.n_starts = self.n_kills = 0
+        self.codes: Counter[int] = Counter()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep)
+        self._thread.start()
+
+    def kill(self) -> bool:
+        """SIGKILL; whether there was something to kill."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return False
+        process.send_signal(signal.SIGKILL)
+        self.n_kills += 1
+        return True
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        self._is_over.set()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+        self._thread.join()
+
+    def _keep(self) -> None:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with self._log.open("ab") as log:
+            while not self._is_over.is_set():
+                self.n_starts += 1
+                command = [str(SALTLOOP), *self._arguments]
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+                self.codes[self._process.wait()] += 1
+                self._is_over.wait(0.2)
+
+
+class Robot:
+    """One client with its connection; every call is repeated until it is answered."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port, self._headers = port, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._connection: http.client.HTTPConnection | None = None
+        self.n_retries = 0
+
+    def call(self, method: str, path: str, body: Any = None, *, for_s: float = 120.0) -> tuple[int, Any]:
+        content = None if body is None else json.dumps(body)
+        until = time.monotonic() + for_s
+        while True:
+            try:
+                status, told = self._once(method, path, content)
+                if status not in (429, 503):
+                    return status, told
+            except (OSError, http.client.HTTPException, ValueError):
+                self._connection = None
+            if time.monotonic() > until:
+                raise TimeoutError(f"{method} {path} was not answered for {for_s:g} s")
+            self.n_retries += 1
+            time.sleep(0.1)
+
+    def _once(self, method: str, path: str, content: str | None) -> tuple[int, Any]:
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+            self._connection.connect()
+            self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection.request(method, path, content, self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+def report(external_id: str, value: float, **more: Any) -> dict[str, Any]:
+    return {"external_id": external_id, "value": value, "unit": "mS/cm", "standard_uncertainty": 0.1, **more}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def started(folder: Path) -> Path:
+    """The folder of a campaign that has its first batch; raises if that fails."""
+    file = folder / "lab.yaml"
+    file.write_text(CAMPAIGN)
+    subprocess.run([str(SALTLOOP), "ask", "--quiet", str(file), "-n", "6"], check=True, stdout=subprocess.DEVNULL)
+    return folder / "lab"
+
+
+def until_healthy(port: int) -> None:
+    Robot(port, "").call("GET", "/health")
+
+
+# Results a second
+
+
+def _send(port: int, token: str, first: int, n_threads: int, n_calls: int, n_each: int) -> list[float]:
+    """What one process of clients does: seconds of each call."""
+
+    def client(number: int) -> list[float]:
+        robot, seconds = Robot(port, token), []
+        for call in range(n_calls):
+            sent = [
+                report(
+                    f"r{number}-{call}-{k}",
+                    5.0 + 1e-3 * k,
+                    formulation=LIQUIDS[(number * n_calls + call) % len(LIQUIDS)],
+                )
+                for k in range(n_each)
+            ]
+            start = time.perf_counter()
+            status, told = robot.call("POST", f"/v1/results?robot=robot-{number % 3}", sent)
+            seconds.append(time.perf_counter() - start)
+            if status != 202:
+                raise RuntimeError(f"{status}: {told}")
+        return seconds
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return [one for seconds in pool.map(client, range(first, first + n_threads)) for one in seconds]
+
+
+def rate(folder: Path, n_clients: int, n_calls: int, n_each: int) -> None:
+    """``n_clients`` at once, each with ``n_calls`` calls of ``n_each`` results; then how long recording them takes."""
+    import psutil
+
+    campaign = started(folder)
+    port = free_port()
+    options = ("--port", str(port), "--rate", "100000", "-q")
+    server = Service("server", "serve", str(campaign), *options, "--no-drain", log=folder / "log")
+    try:
+        until_healthy(port)
+        token = (campaign / FILE).read_text().strip()
+        with ProcessPoolExecutor(2) as pool:
+            list(pool.map(_send, [port] * 2, [token] * 2, [900, 901], [1] * 2, [5] * 2, [1] * 2))
+            before_s = sum(psutil.Process(server.pid).cpu_times()[:2])
+            start = time.perf_counter()
+            half = n_clients // 2
+            parts = [pool.submit(_send, port, token, k * half, half, n_calls, n_each) for k in (0, 1)]
+            seconds = sorted(one for part in parts for one in part.result())
+            wall_s = time.perf_counter() - start
+            cpu_s = sum(psutil.Process(server.pid).cpu_times()[:2]) - before_s
+    finally:
+        server.stop()
+    n = 2 * half * n_calls * n_each
+    alone = syncs_a_second(folder)
+    middle, slow = statistics.median(seconds), seconds[int(0.99 * len(seconds))]
+    print(
+        f"{n / wall_s:.0f} results/s from {2 * half} clients, {n_each} a call ({n} in {wall_s:.1f} s; a call "
+        f"{1000 * middle:.1f} ms, 99 % within {1000 * slow:.0f} ms; the server's processor time "
+        f"{1000 * cpu_s / n:.2f} ms a result); the disk alone: {alone:.0f} syncs/s; ratio {n / wall_s / alone:.2f}"
+    )
+    start = time.perf_counter()
+    subprocess.run([str(SALTLOOP), "inbox", str(campaign)], check=True, stdout=subprocess.DEVNULL)
+    n_recorded = len(Campaign.read(campaign).record.results)
+    print(f"{n_recorded} of {n + 10} in the record after {time.perf_counter() - start:.1f} s of 'saltloop inbox'")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rate", action="store_true")
+    parser.add_argument("--robots", action="store_true")
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--each", type=int, default=1, help="Results a call.")
+    parser.add_argument("--results", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    random.seed(given.seed)
+    with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
+        if given.rate:
+            rate(Path(scratch), given.clients, given.calls, given.each)
