@@ -10,7 +10,7 @@ from saltloop.loop.reports.view_types import Best, Pool, ResultRow
 from saltloop.loop.reports.words import some
 
 #: Draws at which the curves of random search are worked out.
-N_DRAWS = 160
+N_DRAWS = 80
 #: Share of random orders between ``low`` and ``high``.
 MIDDLE = 0.9
 

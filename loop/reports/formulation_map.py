@@ -81,7 +81,9 @@ def _words(names: list[str], loadings: np.ndarray) -> str:
 
 def _of_space(known: Known) -> list[Composition]:
     names = [*known.salts, *known.solvents]
-    return [({names[k]: float(row[k]) for k in np.flatnonzero(row[:-1])}, float(row[-1])) for row in known.space]
+    return [
+        ({names[k]: float(f"{row[k]:.4g}") for k in np.flatnonzero(row[:-1])}, float(row[-1])) for row in known.space
+    ]
 
 
 def _point(composition: Composition, value: float | None, known: Known) -> MapPoint:

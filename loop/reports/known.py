@@ -75,7 +75,7 @@ class Known:
         return [
             part
             for name, amount in composition[0].items()
-            for part in (positions.setdefault(name, len(positions)), float(f"{amount:.4g}"))
+            for part in (positions.setdefault(name, len(positions)), amount)
         ]
 
     def is_in_space(self, composition: Composition) -> bool:
@@ -117,7 +117,9 @@ def known_liquids(campaign: Campaign) -> Known:
 
 
 def composition_of(formulation: Formulation) -> Composition:
-    return {**formulation.molality, **formulation.mole_fractions}, formulation.temperature_K
+    """To four figures."""
+    amounts = {**formulation.molality, **formulation.mole_fractions}
+    return {name: float(f"{amount:.4g}") for name, amount in amounts.items()}, formulation.temperature_K
 
 
 def _drawn(campaign: Campaign) -> tuple[list[str], list[str], np.ndarray]:

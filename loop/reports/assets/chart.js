@@ -62,13 +62,13 @@ function domainOf(values, { zero = true, pad = 0.06 } = {}) {
 /** The outline of marks at (xs, ys): [path, whether it is filled rather than stroked]. */
 function marks(shape, xs, ys, size) {
   const r = size / 2;
-  const at = { circle: "h0", square: "h0" }[shape];
   const parts = [];
   for (let k = 0; k < xs.length; k++) {
     const x = xs[k], y = ys[k];
     if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
     const X = x.toFixed(1), Y = y.toFixed(1);
-    if (at) parts.push(`M${X} ${Y}${at}`);
+    if (shape === "circle") parts.push(`M${X} ${Y}h.01`);
+    else if (shape === "square") parts.push(`M${(x - r * 0.86).toFixed(1)} ${Y}h${(size * 0.86).toFixed(1)}`);
     else if (shape === "triangle") parts.push(`M${X} ${(y - r * 1.15).toFixed(1)}l${r} ${r * 1.8}h${-2 * r}z`);
     else if (shape === "diamond") parts.push(`M${X} ${(y - r * 1.25).toFixed(1)}l${r * 1.1} ${r * 1.25}l${-r * 1.1} ${r * 1.25}l${-r * 1.1} ${-r * 1.25}z`);
     else if (shape === "cross") parts.push(`M${(x - r).toFixed(1)} ${(y - r).toFixed(1)}l${size} ${size}m0 ${-size}l${-size} ${size}`);
@@ -81,7 +81,7 @@ function markPath(shape, d, colour, size, { opacity = 1, width = 1.6 } = {}) {
   const isDot = shape === "circle" || shape === "square";
   if (isDot) {
     return svg("path", { d, fill: "none", stroke: colour, "stroke-width": shape === "square" ? size * 0.86 : size,
-      "stroke-linecap": shape === "circle" ? "round" : "square", "stroke-opacity": opacity });
+      "stroke-linecap": shape === "circle" ? "round" : "butt", "stroke-opacity": opacity });
   }
   const isFilled = shape === "triangle" || shape === "diamond";
   return svg("path", { d, fill: isFilled ? colour : "none", stroke: isFilled ? "none" : colour, "stroke-width": width,
@@ -156,15 +156,18 @@ function chart(spec, width, height) {
     xTicks.map(([t, text]) => [svg("line", { x1: sx(t), x2: sx(t), y1: bottom, y2: bottom + 5 }),
       svg("text", { x: sx(t), y: bottom + 18, "text-anchor": "middle" }, text)]),
     yTicks.map((t, k) => svg("text", { x: left - 8, y: sy(t) + 4, "text-anchor": "end" }, yTexts[k])),
-    svg("text", { x: (left + right) / 2, y: height - 6, "text-anchor": "middle", class: "title" }, spec.x.label),
+    svg("text", { x: (left + right) / 2, y: height - 6, "text-anchor": "middle", class: "title" }, fitting(spec.x.label, right - left + 40)),
     svg("text", { transform: `translate(13 ${(MARGIN.top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "title" },
-      spec.y.label));
+      fitting(spec.y.label, bottom - MARGIN.top + 40)));
   const inside = svg("g", { "clip-path": `url(#${id})` }, spec.layers.map((layer) => DRAW[layer.kind](layer, sx, sy)));
   const clip = svg("clipPath", { id }, svg("rect", { x: left - 1, y: MARGIN.top - 6, width: right - left + 8, height: bottom - MARGIN.top + 7 }));
   const node = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": spec.label, class: "chart" },
     clip, grid, axes, inside);
   return { node, sx, sy };
 }
+
+/** A label, or what stands before its colon where the room is short. */
+const fitting = (label, room) => (label.length * 6.4 > room ? label.split(":")[0] : label);
 
 /** Ticks of the x axis with their texts, less those whose texts would touch. */
 function thinned(values, axis, sx) {
@@ -181,8 +184,9 @@ function thinned(values, axis, sx) {
 }
 
 /** A legend entry's sign: a mark, a line, or a filled box. */
-function sign({ shape, colour, dash, box, line, opacity }) {
-  const inside = box ? svg("rect", { x: 2, y: 3, width: 20, height: 10, fill: colour, "fill-opacity": opacity ?? 1 })
+function sign({ shape, colour, dash, box, line, opacity, ramp }) {
+  const inside = ramp ? ramp.map((one, k) => svg("rect", { x: 1 + (k * 22) / ramp.length, y: 3, width: 22 / ramp.length + 0.3, height: 10, fill: one }))
+    : box ? svg("rect", { x: 2, y: 3, width: 20, height: 10, fill: colour, "fill-opacity": opacity ?? 1 })
     : line ? svg("line", { x1: 1, x2: 23, y1: 8, y2: 8, stroke: colour, "stroke-width": 2.2, "stroke-dasharray": dash })
       : markPath(shape, marks(shape, [12], [8], 8), colour, 8);
   return svg("svg", { viewBox: "0 0 24 16", class: "sign", "aria-hidden": "true" }, inside);

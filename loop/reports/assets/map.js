@@ -81,7 +81,7 @@ function mapPlot(view, across, up) {
       if (those.length) layers.push({ kind: "points", ...at(those), shape, colour, size, halo: shape === "circle" && !isMany });
     });
   }
-  if (of("measured").length) legend.push({ shape: "circle", colour: STEPS[3], label: `measured or simulated: ${num(range[0])} (dark) to ${num(range[1])} ${UNIT} (light)` });
+  if (of("measured").length) legend.push({ ramp: STEPS, label: `measured or simulated, ${num(range[0])} to ${num(range[1])} ${UNIT}` });
   if (of("unasked").length) legend.push({ shape: "diamond", colour: STEPS[3], label: "result that nobody asked for" });
   for (const [state, shape, colour, label] of [["open", "ring", "var(--red)", "proposed, no result yet"], ["none", "cross", "var(--red)", "failed or rejected"]]) {
     const those = of(state);
@@ -93,7 +93,7 @@ function mapPlot(view, across, up) {
     : "The campaign has not proposed a liquid yet.";
   const all = (key) => domainOf([...space[key], ...known[key], ...mine[key]], { zero: false });
   return {
-    x: { label: short(across.label), domain: all("x") }, y: { label: short(up.label, 58), domain: all("y") }, layers, legend,
+    x: { label: across.label, domain: all("x") }, y: { label: up.label, domain: all("y") }, layers, legend,
     words: [said, " ", view.map.words, " ", across.label.includes(":") && `Across: ${across.label}. `, up.label.includes(":") && `Up: ${up.label}.`].filter(Boolean).join(""),
     label: `Map of the formulations. ${said}`,
     hover: { n: points.length, x: (i) => mine.x[i], y: (i) => mine.y[i], open: (i) => points[i].hash,
@@ -103,7 +103,6 @@ function mapPlot(view, across, up) {
   };
 }
 
-const short = (text, most = 84) => (text.length > most ? text.split(":")[0] : text);
 const stepOf = (v, [low, high]) => Math.min(STEPS.length - 1, Math.floor(((v - low) / (high - low || 1)) * STEPS.length));
 
 /** How often each salt and solvent were tried together, and the best that came of it. */

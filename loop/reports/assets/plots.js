@@ -137,9 +137,9 @@ function deviationPlot(view) {
   const beyond = rows.filter((r) => Math.abs(r.z) > most).length;
   const outside = rows.filter((r) => Math.abs(r.z) > 2).length;
   return {
-    x: { label: "result number", domain: [0.5, last + 0.5], integer: true }, y: { label: "(reported − predicted) / s.d.", domain: [-most, most] },
+    x: { label: "result number", domain: [0.5, last + 0.5], integer: true }, y: { label: "off by / s.d.", domain: [-most, most] },
     layers, legend,
-    words: `How far each result lay off its prediction, in standard deviations of both together: ${outside} of ${count(rows.length)} lie beyond two.`
+    words: `How far each result lay above (+) or below (−) its prediction, in standard deviations of both together: ${outside} of ${count(rows.length)} lie beyond two.`
       + (beyond ? ` ${some(beyond, "point")} beyond ${num(most, 2)} ${beyond === 1 ? "is" : "are"} drawn at the edge.` : ""),
     label: `Deviations from the predictions in order of arrival: ${outside} of ${rows.length} lie beyond two standard deviations.`,
     hover: { n: rows.length, x: (i) => rows[i].at + 1, y: (i) => Math.max(-most, Math.min(most, rows[i].z)), open: (i) => hashOf(rows[i].result),

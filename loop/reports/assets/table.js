@@ -24,7 +24,7 @@ function tableRows(view) {
 
 const COLUMNS = [
   { title: "Liquid", of: (r) => r.text },
-  { title: "State", of: (r) => r.status },
+  { title: "State", of: (r) => r.status, className: "wide-only" },
   { title: "Batch", of: (r) => r.batch, right: true, className: "wide-only" },
   { title: "Predicted / mS cm⁻¹", of: (r) => r.mean, right: true, className: "wide-only" },
   { title: "Reported / mS cm⁻¹", of: (r) => r.value, right: true },
@@ -45,7 +45,7 @@ function candidatesTable(state) {
   const pager = el("nav", { class: "pager", "aria-label": "Pages of the candidates" });
   const node = el("div", null,
     el("form", { class: "tools", role: "search", "aria-label": "Candidates", onsubmit: (event) => event.preventDefault() },
-      el("label", { for: "search" }, "Search: "), search, el("label", { for: "status" }, "State: "), status,
+      el("label", { class: "grow" }, "Search ", search), el("label", null, "State ", status),
       el("button", { type: "button", onclick: () => save() }, "Save as CSV")),
     found, el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Table of candidates" }, el("table", { class: "candidates" }, caption, el("thead", null, el("tr", null, heads)), body)), pager);
 
@@ -100,8 +100,8 @@ function candidatesTable(state) {
 
 function tableRow(row, isNew) {
   const cells = [
-    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
-    el("td", null, chip(row.status)),
+    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), el("span", { class: "phone-only" }, chip(row.status)), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
+    el("td", { class: "wide-only" }, chip(row.status)),
     el("td", { class: "n wide-only" }, row.batch ?? "–"),
     el("td", { class: "n wide-only" }, row.mean === null ? "–" : pm(row.mean, row.std)),
     el("td", { class: "n" }, row.value !== null ? pm(row.value, row.error) : row.limit ? `${row.limit.limit} ${num(row.limit.value)}` : "–"),
