@@ -48,14 +48,14 @@ function superscript(text) {
   return mantissa === "1" ? `10${raised}` : `${mantissa} × 10${raised}`;
 }
 
-/** Round numbers around values, from 0 where they come near it. */
+/** A range around values, from 0 where they come near it. */
 function domainOf(values, { zero = true, pad = 0.06 } = {}) {
   let low = Infinity, high = -Infinity;
   for (const x of values) if (Number.isFinite(x)) { if (x < low) low = x; if (x > high) high = x; }
   if (low > high) return [0, 1];
   if (low === high) { low -= Math.abs(low) * 0.1 || 1; high += Math.abs(high) * 0.1 || 1; }
   const more = (high - low) * pad;
-  if (zero && low >= 0) return [0, high + more];
+  if (zero && low >= 0 && low < 0.45 * high) return [0, high + more];
   return [low - more, high + more];
 }
 

@@ -68,7 +68,7 @@ class Actions {
     Object.assign(this, { server, tell, refresh });
     this.dialog = el("dialog", { class: "ask", "aria-labelledby": "ask-title" });
     document.body.append(this.dialog);
-    this.person = el("input", { id: "person", autocomplete: "name", maxlength: 100, value: localStorage.getItem(KEEP.person) ?? "",
+    this.person = el("input", { id: "person", "data-key": "person", autocomplete: "name", maxlength: 100, value: localStorage.getItem(KEEP.person) ?? "",
       onchange: () => localStorage.setItem(KEEP.person, this.person.value.trim()) });
   }
 

@@ -36,7 +36,7 @@ function bestPlot(best, results) {
   const bottoms = rows.map((r) => r.value);
   if (best.best_known !== null) {
     layers.push({ kind: "line", x: [log ? 1 : 0.5, last + 0.5], y: [best.best_known, best.best_known], colour: "var(--green)", width: 1 },
-      { kind: "text", x: log ? 1 : 0.5, y: best.best_known, dx: 6, dy: -5, text: "best known liquid" });
+      { kind: "text", x: log ? 1 : 0.5, y: best.best_known, dx: 6, dy: 14, text: "best known liquid" });
   }
   return {
     x: { label: `result number${log ? " (logarithmic)" : ""}`, domain: log ? [1, last] : [0.5, last + 0.5], log, integer: true },
