@@ -105,12 +105,12 @@ def _record(campaign: Campaign, verdicts: Sequence[Verdict], actor: str, origin:
     if held:
         reason = "; ".join(dict.fromkeys(str(one["reason"]) for one in held))
         campaign.append("result_quarantined", {"results": held, "reason": reason, **origin}, actor=actor)
+    if failures:  # before the values: one that failed and was measured after all has its answer
+        campaign.append("candidates_failed", {"failures": failures, **origin}, actor=actor)
     if new:
         campaign.append("result_ingested", {"results": new, **origin}, actor=actor)
     if amended:
         campaign.append("result_amended", {"results": amended, **origin}, actor=actor)
-    if failures:
-        campaign.append("candidates_failed", {"failures": failures, **origin}, actor=actor)
 
 
 def _entry(verdict: Verdict) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class _Judging:
         self._campaign, self._record = campaign, campaign.record
         self._seen: dict[str, dict[str, Any]] = {}
         self._failed: set[str] = set()
+        self._answered: set[str] = set()
 
     def verdict(self, row: Row) -> Verdict:
         result = row.result
@@ -73,7 +74,10 @@ class _Judging:
             return Verdict(row.where, "refused", stage, _sentence(error), result)
         note = difference(asked, liquid) if asked is not None else ""
         plain = Verdict(row.where, "taken", "", "", result, measurement, measurement.measurement_id, note)
-        return self._range(self._identity(plain, measurement))
+        verdict = self._range(self._identity(plain, measurement))
+        if verdict.kind in ("taken", "kept"):
+            self._answered.add(result.candidate_id)
+        return verdict
 
     def _identity(self, verdict: Verdict, measurement: Measurement) -> Verdict:
         """New, the same again, an amendment, or a conflict."""
@@ -155,8 +159,9 @@ class _Judging:
             return known
         if candidate is not None and candidate.candidate_id in self._failed:
             return dataclasses.replace(known, reason="its candidate's failure is reported above")
-        if candidate is not None and candidate.status in SETTLED:
-            why = f"candidate {result.candidate_id!r} is {candidate.status} already; a failure does not undo that"
+        if candidate is not None and (candidate.status in SETTLED or candidate.candidate_id in self._answered):
+            now = candidate.status if candidate.status in SETTLED else "answered"
+            why = f"candidate {result.candidate_id!r} is {now} already; a failure does not undo that"
             return Verdict(where, "refused", "candidate", why, result)
         if candidate is None and status == "failed":
             return Verdict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from saltloop.loop.lab.spool import Spool
 from saltloop.loop.lab.spool_drain import is_drained, waiting_results
 from saltloop.loop.lab.verdict import Verdict
 from saltloop.loop.server.reading import Reading
+from saltloop.loop.server.refusals import refused_reports
+
+#: How often a call looks which results still wait.
+TIDY_S = 1.0
 
 
 @dataclass
@@ -37,6 +42,9 @@ class Incoming:
         self._reading = reading
         self._spool = Spool(reading.folder)
         self._lock = threading.Lock()
+        self._tidied = time.monotonic()
+        with reading.now() as campaign:
+            self._n_events = len(campaign.events)
         self._pending = {
             _key(result): Pending(_content(result), result, is_safe=True) for result in waiting_results(reading.folder)
         }
@@ -50,6 +58,8 @@ class Incoming:
             CampaignError: the campaign is closed.
             SpoolError: the disk failed; nothing is acknowledged.
         """
+        if time.monotonic() > self._tidied + TIDY_S or self._is_any_pending(rows):
+            self.tidy()
         with self._reading.now() as campaign, self._lock:
             if campaign.record.is_closed:
                 raise CampaignError(f"The campaign '{campaign.settings.name}' is closed; it takes no results.")
@@ -74,27 +84,34 @@ class Incoming:
                 one.is_safe = True
         return verdicts, True
 
-    def waiting(self, campaign: Campaign) -> dict[str, LabResult]:
+    def waiting(self) -> dict[str, LabResult]:
         """Results that are on disk and not yet taken in, by the ids that they will have."""
+        self.tidy()
         with self._lock:
-            there = self._pending.items()
-            return {key: one.result for key, one in there if one.is_safe and not _is_recorded(campaign, key, one)}
+            return {key: one.result for key, one in self._pending.items() if one.is_safe}
 
     def tidy(self) -> None:
         """Forget what was taken in, or refused when it was drained."""
+        self._tidied = time.monotonic()
         with self._lock:
-            safe = [key for key, one in self._pending.items() if one.is_safe]
+            safe = {key: one for key, one in self._pending.items() if one.is_safe}
         # In this order: what was on disk by then and is drained by now is in what is read after.
-        everything = is_drained(self._reading.folder)
+        is_all = is_drained(self._reading.folder)
         with self._reading.now() as campaign, self._lock:
-            for key in safe:
-                one = self._pending.get(key)
-                if one is not None and one.is_safe and (everything or _is_recorded(campaign, key, one)):
+            refused = self._refused_since(campaign)
+            for key, one in safe.items():
+                is_over = is_all or key in refused or _is_recorded(campaign, key, one)
+                if is_over and self._pending.get(key) is one:
                     del self._pending[key]
 
     def close(self) -> None:
         """Give the spool's segment back."""
         self._spool.close()
+
+    def _refused_since(self, campaign: Campaign) -> set[str]:
+        """Ids of results that were refused since the last time."""
+        events, self._n_events = campaign.events[self._n_events :], len(campaign.events)
+        return {external_id for event in events for external_id, _ in refused_reports(event)}
 
     def _with_pending(self, campaign: Campaign, verdict: Verdict) -> Verdict:
         """The verdict, knowing what waits to be taken in."""
@@ -115,6 +132,11 @@ class Incoming:
             "amend it ('amends'), or give this one a new external_id"
         )
         return dataclasses.replace(verdict, kind="conflict", stage="identity", reason=reason)
+
+    def _is_any_pending(self, rows: Sequence[Row]) -> bool:
+        with self._lock:
+            named = (row.result for row in rows if row.result is not None and row.result.external_id)
+            return any(_key(result) in self._pending for result in named)
 
     def _undo(self, key: str, mine: Pending, before: Pending | None) -> None:
         if self._pending.get(key) is not mine:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from saltloop.chemistry.measurement import external_measurement_id
 from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.record import CampaignRecord
 from saltloop.loop.server.answers import ResultOut, ResultState
+from saltloop.loop.server.refusals import refused_reports
 
 _FIELDS = ("source", "external_id", "quantity", "value", "unit", "standard_uncertainty")
 
@@ -44,11 +44,7 @@ def recorded_states(record: CampaignRecord) -> Iterable[ResultOut]:
 def _refused(campaign: Campaign) -> Iterable[ResultOut]:
     """Results that were refused when they were taken in; the latest refusal of each."""
     for event in reversed(campaign.events):
-        request = event.data.get("request", {}) if event.type == "request_refused" else {}
-        if request.get("kind") != "results":
-            continue
-        for report in request["results"]:
-            key = external_measurement_id(report.get("source", "experiment"), report.get("external_id", ""))
+        for key, report in refused_reports(event):
             yield _reported(key, report, "refused", event.data["reason"])
 
 

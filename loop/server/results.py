@@ -156,7 +156,7 @@ def _decide(site: Site, kind: type[Asked], measurement_id: str, word: Vouching |
     with site.reading.now() as campaign:
         record = campaign.record
         if measurement_id not in record.results and measurement_id not in record.quarantined:
-            if measurement_id in site.incoming.waiting(campaign):
+            if measurement_id in site.incoming.waiting():
                 raise CampaignError(f"{measurement_id} is not taken in yet; {site.who_takes_in()}.")
             raise NotFoundError(f"There is no result {measurement_id[:80]!r}.")
     return answer(site, kind, word, measurement_ids=(measurement_id,), reason=word.reason)
@@ -164,7 +164,7 @@ def _decide(site: Site, kind: type[Asked], measurement_id: str, word: Vouching |
 
 def _states(site: Site) -> list[ResultOut]:
     with site.reading.now() as campaign:
-        return result_states(campaign, site.incoming.waiting(campaign))
+        return result_states(campaign, site.incoming.waiting())
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

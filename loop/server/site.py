@@ -61,7 +61,7 @@ class Site:
         """What is on disk and not yet in the record."""
         n_requests = len(waiting_requests(campaign.folder))
         problem = self.drainer.problem if self.drainer is not None else ""
-        return Waiting(results=len(self.incoming.waiting(campaign)), requests=n_requests, problem=problem)
+        return Waiting(results=len(self.incoming.waiting()), requests=n_requests, problem=problem)
 
     def who_takes_in(self) -> str:
         """What becomes of what was left, in words."""

@@ -328,3 +328,13 @@ def test_the_record_is_the_same_when_it_is_read_again(campaign):
     assert again == campaign.record
     assert again == CampaignRecord.replay(campaign.events)
     assert Formulation.from_dict(again.results[R1].measurement["formulation"]) == campaign.formulation(first)
+
+
+def test_a_failure_and_a_value_told_together_do_not_undo_each_other(tmp_path):
+    with start(tmp_path) as campaign:
+        one, other = [c.candidate_id for c in campaign.record.open_candidates()]
+        mishap = {"value": None, "unit": None, "standard_uncertainty": None, "status": "failed"}
+        take(campaign, [report("f", candidate_id=one, **mishap), report("v", candidate_id=one)], actor="lab")
+        assert campaign.record.candidates[one].status == "completed"
+        with pytest.raises(RefusedError, match="answered already; a failure does not undo that"):
+            take(campaign, [report("w", candidate_id=other), report("g", candidate_id=other, **mishap)], actor="lab")

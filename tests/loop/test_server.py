@@ -1,0 +1,361 @@
+"""The server: candidates out, results in, people's decisions; nothing is lost between receipt and record."""
+
+import threading
+
+import pytest
+from fakes import FakeStrategy, InlineExecutor
+from lab_campaign import LAB, start
+from saltloop.loop.campaign import Campaign
+from saltloop.loop.controller import Controller
+from saltloop.loop.lab.spool import Spool, SpoolError
+from saltloop.loop.lab.spool_drain import is_drained
+from saltloop.loop.screen import Screen
+from saltloop.loop.server import steer
+from saltloop.loop.server.drain import Drainer, take_waiting
+from saltloop.loop.steering.apply import Ask
+from saltloop.loop.steering.queue import leave, waiting_requests
+from server_client import client_of, told
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with start(tmp_path) as campaign:
+        return campaign.folder
+
+
+@pytest.fixture
+def client(folder):
+    with client_of(folder) as one:
+        yield one
+
+
+def ids(client, **how):
+    return [one["candidate_id"] for one in client.get("/v1/candidates", params=how).json()["items"]]
+
+
+def state_of(client, answer):
+    key = answer.json()["verdicts"][0]["measurement_id"]
+    return client.get(f"/v1/results/{key}").json()["state"]
+
+
+# Candidates
+
+
+def test_candidates_by_status_page_by_page(client, folder):
+    first, second = ids(client, status="open", assigned_to="lab")
+    assert ids(client, status="completed") == []
+    assert ids(client, assigned_to="oracle") == []
+    page = client.get("/v1/candidates", params={"offset": 1, "limit": 1}).json()
+    assert (page["total"], [one["candidate_id"] for one in page["items"]]) == (2, [second])
+    client.post("/v1/results", json=told(candidate_id=first))
+    take_waiting(folder)
+    assert ids(client, status=["completed", "failed"]) == [first]
+
+
+def test_one_candidates_story(client, folder):
+    one = ids(client)[0]
+    client.post("/v1/results", json=told(candidate_id=one))
+    take_waiting(folder)
+    found = client.get(f"/v1/candidates/{one}").json()
+    assert found["status"] == "completed"
+    assert found["results"][0]["value"] == 9.1
+    assert "predicted     5.00 ± 2.00 mS/cm" in found["story"]
+    assert client.get(f"/v1/candidates/{one}/story").json()["id"] == one
+    assert client.get("/v1/candidates/nobody").status_code == 404
+
+
+def test_a_claim_is_one_robots_and_visible(client, folder):
+    one, other = ids(client)
+    assert client.post(f"/v1/candidates/{one}/claim", params={"robot": "r1"}).status_code == 200
+    again = client.post(f"/v1/candidates/{one}/claim", params={"robot": "r1", "lease_minutes": 5})
+    assert again.json()["claim"]["robot"] == "r1"
+    refused = client.post(f"/v1/candidates/{one}/claim", params={"robot": "r2"})
+    assert refused.status_code == 409
+    assert "claimed by 'r1'" in refused.json()["detail"]
+    assert [c["candidate_id"] for c in client.post("/v1/claims?robot=r2&n=4").json()["items"]] == [other]
+    with client_of(folder) as restarted:
+        assert [c["robot"] for c in restarted.get("/v1/claims").json()["items"]] == ["r1", "r2"]
+        assert [c["robot"] for c in restarted.get("/v1/campaign").json()["claims"]] == ["r1", "r2"]
+    assert client.delete(f"/v1/candidates/{one}/claim?robot=r2").status_code == 409
+    assert client.delete(f"/v1/candidates/{one}/claim?robot=r1").json()["claim"] is None
+
+
+def test_a_worklist_of_what_a_robot_has(client):
+    one, _ = ids(client)
+    client.post(f"/v1/candidates/{one}/claim?robot=r1")
+    assert [vial["candidate_id"] for vial in client.get("/v1/worklist?robot=r1").json()["vials"]] == [one]
+    assert len(client.get("/v1/worklist").json()["vials"]) == 2
+    text = client.get("/v1/worklist?format=csv")
+    assert text.headers["content-type"].startswith("text/csv")
+    assert text.text.startswith("vial,kind,candidate_id")
+
+
+# Results
+
+
+def test_a_result_is_on_disk_before_the_reply_and_taken_in_once(client, folder):
+    sent = client.post("/v1/results", params={"robot": "r1"}, json=told("x", candidate_id=ids(client)[0]))
+    assert sent.status_code == 202
+    assert not is_drained(folder)
+    assert state_of(client, sent) == "waiting"
+    assert client.get("/v1/campaign").json()["waiting"]["results"] == 1
+    take_waiting(folder)
+    assert state_of(client, sent) == "taken"
+    assert client.get("/v1/campaign").json()["waiting"]["results"] == 0
+    assert Campaign.read(folder).events[-1].actor == "r1"
+
+
+def test_a_retry_changes_nothing_whenever_it_comes(client, folder):
+    assert client.post("/v1/results", json=told("x")).status_code == 202
+    retry = client.post("/v1/results", json=told("x"))
+    assert (retry.status_code, retry.json()["verdicts"][0]["verdict"]) == (200, "known")
+    with client_of(folder) as restarted:
+        assert restarted.post("/v1/results", json=told("x")).status_code == 200, "the spool is read at the start"
+    take_waiting(folder)
+    assert client.post("/v1/results", json=told("x")).status_code == 200
+    assert len(Campaign.read(folder).record.results) == 1
+
+
+def test_another_content_under_a_known_name_is_a_conflict_before_and_after_it_is_taken_in(client, folder):
+    client.post("/v1/results", json=told("x", 5.0))
+    early = client.post("/v1/results", json=told("x", 6.0))
+    take_waiting(folder)
+    late = client.post("/v1/results", json=told("x", 6.0))
+    assert (early.status_code, late.status_code) == (409, 409)
+    assert "waits to be taken in" in early.json()["detail"]
+    assert "already told with another value (5, now 6" in late.json()["detail"]
+    assert is_drained(folder)
+
+
+def test_an_amendment_is_taken_before_and_after_what_it_amends_is_recorded(client, folder):
+    client.post("/v1/results", json=told("x", 5.0))
+    assert client.post("/v1/results", json=told("x", 6.0, amends=True)).status_code == 202
+    take_waiting(folder)
+    assert client.post("/v1/results", json=told("x", 7.0, amends=True)).status_code == 202
+    take_waiting(folder)
+    (result,) = Campaign.read(folder).record.results.values()
+    assert result.measurement["value"] == 7.0
+    assert len(result.earlier) == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "words"),
+    [
+        (told(None), 422, "no external_id"),
+        (told(unit="furlong"), 422, "furlong"),
+        (told(candidate_id="c9"), 422, "candidate 'c9' is unknown"),
+        (told(formulation="1 mol/kg Unobtainium in EC at 298.15 K"), 422, "Unobtainium"),
+        (told(volume=3), 422, "there is no field 'volume'"),
+        ([told("a"), told("a", 5.0)], 422, "result 1 already has the external_id 'a'"),
+        ([], 422, "holds no result"),
+        (7, 422, "result 1"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once_and_nothing_is_written(client, folder, sent, status, words):
+    answer = client.post("/v1/results", json=sent)
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert is_drained(folder)
+
+
+def test_results_sent_together_are_taken_together_or_not_at_all(client, folder):
+    answer = client.post("/v1/results", json={"results": [told("a"), told("b", unit="K")]})
+    assert answer.status_code == 422
+    assert [one["verdict"] for one in answer.json()["verdicts"]] == ["taken", "refused"]
+    assert client.post("/v1/results", json=[told("a"), told("b")]).status_code == 202
+    take_waiting(folder)
+    assert len(Campaign.read(folder).record.results) == 2
+
+
+def test_csv_is_taken_as_well_and_other_types_are_not(client, folder):
+    text = "formulation,value,unit,standard_uncertainty,external_id\n1 mol/kg LiPF6 in EC at 298.15 K,5,mS/cm,0.1,z\n"
+    assert client.post("/v1/results", content=text, headers={"content-type": "text/csv"}).status_code == 202
+    assert client.post("/v1/results", content=text, headers={"content-type": "text/html"}).status_code == 415
+    assert client.post("/v1/results", content="{", headers={"content-type": "application/json"}).status_code == 422
+
+
+def test_too_many_results_in_one_call_are_refused(client):
+    assert client.post("/v1/results", json=[told(f"r{k}") for k in range(1001)]).status_code == 413
+
+
+def test_a_full_disk_acknowledges_nothing_and_the_retry_is_taken(client, folder, monkeypatch):
+    append = Spool.append
+
+    def fails(self, results, *, actor):
+        raise SpoolError(28, "Results could not be written.")
+
+    monkeypatch.setattr(Spool, "append", fails)
+    failed = client.post("/v1/results", json=told("x"))
+    assert failed.status_code == 503
+    assert failed.headers["retry-after"]
+    monkeypatch.setattr(Spool, "append", append)
+    assert client.post("/v1/results", json=told("x")).status_code == 202
+
+
+def test_what_is_refused_when_it_is_taken_in_can_be_read(client, folder):
+    """Both were good when they came; the first one's failure settles the candidate."""
+    one = ids(client)[0]
+    failure = {"candidate_id": one, "external_id": "f", "status": "failed", "note": "dropped"}
+    good = client.post("/v1/results", json=told("x", candidate_id=one))
+    refused = client.post("/v1/results", json=failure)
+    assert (good.status_code, refused.status_code) == (202, 202)
+    take_waiting(folder)
+    assert state_of(client, good) == "taken"
+    assert state_of(client, refused) == "refused"
+    assert client.get("/v1/results?state=refused").json()["items"][0]["external_id"] == "f"
+    assert client.get("/v1/campaign").json()["waiting"]["results"] == 0
+
+
+def test_many_robots_at_once_lose_and_double_nothing(client, folder):
+    def robot(number):
+        for k in range(10):
+            for _ in range(2):
+                assert client.post("/v1/results", json=told(f"r{number}-{k}", 5 + 0.01 * k)).status_code in (200, 202)
+
+    robots = [threading.Thread(target=robot, args=(number,)) for number in range(8)]
+    for one in robots:
+        one.start()
+    for one in robots:
+        one.join()
+    take_waiting(folder)
+    names = [one.measurement["external_id"] for one in Campaign.read(folder).record.results.values()]
+    assert sorted(names) == sorted(f"r{number}-{k}" for number in range(8) for k in range(10))
+
+
+# Taking in
+
+
+def test_while_a_run_works_nothing_else_takes_in(folder):
+    with client_of(folder) as client, Campaign.open(folder):
+        answer = client.post("/v1/results", json=told("x"))
+        assert "the process that writes the campaign" in answer.json()["detail"]
+        assert client.get("/v1/campaign").json()["writer"]["pid"]
+
+
+def test_without_a_run_the_server_has_it_taken_in(folder):
+    with client_of(folder, drains=True) as client:
+        answer = client.post("/v1/results", json=told("x"))
+        assert "this server" in answer.json()["detail"]
+        for _ in range(200):
+            if state_of(client, answer) == "taken":
+                break
+            threading.Event().wait(0.1)
+        assert state_of(client, answer) == "taken"
+
+
+def test_a_request_that_needs_the_model_waits_for_a_run(folder):
+    leave(folder, Ask(person="ana", n=1))
+    assert not take_waiting(folder)
+    assert len(waiting_requests(folder)) == 1
+    drainer = Drainer(folder)
+    drainer._drain()
+    assert not drainer._waits(), "it is not tried again and again"
+    assert drainer.problem == ""
+
+
+# Steering
+
+
+def steer_to(client, path, **word):
+    return client.post(f"/v1{path}", json={"person": "ana", **word})
+
+
+def test_each_decision_is_an_event_with_a_name(tmp_path):
+    with start(tmp_path, LAB + "approval: manual\n", n=3) as campaign:
+        folder = campaign.folder
+    with client_of(folder) as client:
+        first, second, third = ids(client)
+        client.post("/v1/results", json=[told("bad", 500.0), told("odd", 5.0, status="suspect"), told("good", 6.0)])
+        take_waiting(folder)
+        held = {one["external_id"]: one["measurement_id"] for one in client.get("/v1/results").json()["items"]}
+        for path, word in (
+            (f"/candidates/{first}/approve", {}),
+            (f"/candidates/{second}/reject", {"reason": "too dear"}),
+            (f"/candidates/{third}/reject", {"reason": "solid", "is_infeasible": True}),
+            (f"/results/{held['bad']}/reject", {"reason": "typo"}),
+            (f"/results/{held['odd']}/release", {}),
+            (f"/results/{held['good']}/retract", {"reason": "leak"}),
+            ("/campaign/pause", {"reason": "weekend"}),
+            ("/campaign/resume", {}),
+            ("/campaign/stop", {"reason": "done"}),
+        ):
+            done = steer_to(client, path, **word)
+            assert (done.status_code, done.json()["state"]) == (200, "done"), done.json()
+        assert steer_to(client, "/campaign/pause", reason="x").status_code == 409
+        refused = client.post("/v1/results", json=told("late"))
+        assert (refused.status_code, "closed" in refused.json()["detail"]) == (409, True)
+    events = Campaign.read(folder).events[-9:]
+    assert {event.actor for event in events} == {"ana"}
+    assert [event.type for event in events] == [
+        "candidate_approved", "candidate_rejected", "candidate_rejected", "quarantine_rejected", "quarantine_released",
+        "result_retracted", "paused", "resumed", "closed",
+    ]  # fmt: skip
+    assert events[2].data["is_infeasible"]
+
+
+def test_a_decision_that_cannot_be_is_refused_in_words(client):
+    one = ids(client)[0]
+    assert steer_to(client, "/campaign/resume").status_code == 409
+    assert steer_to(client, "/candidates/nobody/approve").status_code == 404
+    assert steer_to(client, "/results/m1/release").status_code == 404
+    assert steer_to(client, f"/candidates/{one}/reject").status_code == 422, "a reason is needed"
+    nameless = client.post(f"/v1/candidates/{one}/approve", json={"person": " "})
+    assert "person" in nameless.json()["detail"]
+    key = client.post("/v1/results", json=told("x")).json()["verdicts"][0]["measurement_id"]
+    assert "not taken in yet" in steer_to(client, f"/results/{key}/retract", reason="x").json()["detail"]
+
+
+def test_a_decision_sent_again_is_done_once(client, folder):
+    word = {"reason": "weekend", "request_id": "a" * 32}
+    first, again = steer_to(client, "/campaign/pause", **word), steer_to(client, "/campaign/pause", **word)
+    assert first.json() == again.json()
+    assert [event.type for event in Campaign.read(folder).events].count("paused") == 1
+    assert client.get(f"/v1/requests/{'a' * 32}").json()["state"] == "done"
+    assert client.get(f"/v1/requests/{'b' * 32}").status_code == 404
+
+
+def test_a_decision_waits_for_the_process_that_writes(folder, monkeypatch):
+    monkeypatch.setattr(steer, "WAIT_S", 0.2)
+    file = folder.parent / "lab.yaml"
+    with client_of(folder) as client:
+        with Campaign.start_or_resume(file) as campaign:
+            left = steer_to(client, "/campaign/stop", reason="enough", request_id="c" * 32)
+            assert (left.status_code, left.json()["state"]) == (202, "waiting")
+            assert steer_to(client, "/campaign/stop", reason="enough", request_id="c" * 32).status_code == 202
+            assert len(waiting_requests(folder)) == 1
+            Controller(campaign, FakeStrategy(), InlineExecutor(), Screen(is_quiet=True)).run()
+        assert client.get(f"/v1/requests/{'c' * 32}").json()["event"]["actor"] == "ana"
+
+
+# Events and pages
+
+
+def test_events_page_by_page(client, folder):
+    page = client.get("/v1/events", params={"limit": 2}).json()
+    assert [one["seq"] for one in page["items"]] == [0, 1]
+    rest = client.get("/v1/events", params={"after": 1, "full": True}).json()["items"]
+    assert rest[0]["seq"] == 2
+    assert len(rest[0]["data"]["candidates"]) == 2
+    assert page["total"] == Campaign.read(folder).record.n_events
+
+
+def test_the_campaigns_state(client):
+    found = client.get("/v1/campaign").json()
+    assert found["status"]["name"] == "lab"
+    assert (found["writer"], found["waiting"]["results"]) == (None, 0)
+
+
+def test_the_view_follows_the_record(client, folder):
+    before = client.get("/v1/view").json()
+    assert client.get("/v1/view").json() == before
+    client.post("/v1/results", json=told("x"))
+    take_waiting(folder)
+    after = client.get("/v1/view").json()
+    assert (len(before["results"]), len(after["results"])) == (0, 1)
+
+
+def test_a_damaged_record_is_said_and_nothing_is_made_up(client, folder):
+    (folder / "state.jsonl").write_text("rubbish\n" * 3)
+    answer = client.get("/v1/campaign")
+    assert answer.status_code == 503
+    assert "is damaged" in answer.json()["detail"]
