@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONDUCTIVITY = "conductivity / mS cm$^{-1}$"
 #: Random draws by what they are taken from: colour, line.
 POOL_STYLE = {"known": ("#CC79A7", "--"), "measured": ("#009E73", ":")}
-SIZE_IN = (7.0, 4.6)
+SIZE_IN = (6.4, 4.2)
 
 
 def progress_figure(view: View) -> Figure:
@@ -100,7 +100,7 @@ def tail_figure(view: View) -> Figure:
     if tail["edge_90"] is not None:
         axes.axvline(tail["edge_90"], color="black", lw=1, ls=":", label="90 % of the data sets lie below")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=0.7)
+    axes.set_ylim(0.7, 1.6 * float((before + added).max()))
     _legend(axes)
     return captioned(figure, [tail["words"]])
 
@@ -151,13 +151,13 @@ def _progress(axes: Axes, best: Best, results: Sequence[ResultRow]) -> None:
         what = f"{pool['n']} known liquids" if pool["key"] == "known" else "these results"
         shown = np.array(pool["draws"]) <= max(len(results), 1) + 0.5
         draws, expected, low, high = (np.array(pool[key])[shown] for key in ("draws", "expected", "low", "high"))
-        axes.plot(draws, expected, color=colour, ls=line, lw=1.5, label=f"random draws from {what}: mean, middle 90 %")
+        axes.plot(draws, expected, color=colour, ls=line, lw=1.5, label=f"random from {what}: mean, middle 90 %")
         axes.fill_between(draws, low, high, color=colour, alpha=0.13, lw=0)
     if best["best_known"] is not None:
         axes.axhline(best["best_known"], color=GREY, lw=1, ls="-.", label="best known before")
     axes.set_xlim(0.5, len(results) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(axes)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(-0.1, -0.17), ncols=2)
 
 
 def _coverage(axes: Axes, one: Calibration) -> None:
@@ -165,17 +165,20 @@ def _coverage(axes: Axes, one: Calibration) -> None:
         np.array([point[key] for point in one["coverage"]]) for key in ("nominal", "observed", "low", "high")
     )
     axes.errorbar(
-        nominal, observed, yerr=[observed - low, high - observed],
+        nominal, observed, yerr=np.maximum([observed - low, high - observed], 0),
         label=f"{one['source']} (n = {one['n']}, 95 % interval)", **_marker(one["source"]),
     )  # fmt: skip
 
 
 def _deviations(axes: Axes, sources: Sequence[Calibration], deviations: Sequence[float]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     most = max(3.5, float(np.abs(deviations).max()))
     edges = (np.arange(-np.ceil(most * 2), np.ceil(most * 2) + 1) / 2).tolist()
     colours = [_style(one["source"])[0] for one in sources]
     names = [one["source"] for one in sources]
     axes.hist([one["deviations"] for one in sources], bins=edges, stacked=True, color=colours, label=names, alpha=0.75)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     at = np.linspace(edges[0], edges[-1], 200)
     normal = len(deviations) * 0.5 * np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)
     axes.plot(at, normal, color="black", lw=1.2, ls="--", label="if the uncertainties are right")

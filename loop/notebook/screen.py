@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from saltloop.loop.screen import Screen
 
@@ -43,11 +45,13 @@ class CellScreen(Screen):
 
 
 class _Line:
-    """A line that is overwritten until it is ended."""
+    """A line that is overwritten until it is ended: in a notebook by a display of its own."""
 
     def __init__(self, is_quiet: bool) -> None:
         self._is_quiet = is_quiet
-        self._width, self._shown_at = 0, float("-inf")
+        self._shown_at = float("-inf")
+        self._width = 0
+        self._display: Any = None
 
     def show(self, text: str) -> None:
         now = time.monotonic()
@@ -60,5 +64,20 @@ class _Line:
             self._write(text, end="\n")
 
     def _write(self, text: str, *, end: str) -> None:
-        print(f"\r{text:<{self._width}}", end=end, flush=True)
-        self._width = len(text)
+        if not _is_notebook():
+            print(f"\r{text:<{self._width}}", end=end, flush=True)
+            self._width = len(text)
+            return
+        from IPython.display import display
+
+        shown = {"text/plain": text}
+        if self._display is None:
+            self._display = display(shown, raw=True, display_id=True)
+        else:
+            self._display.update(shown, raw=True)
+
+
+def _is_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")

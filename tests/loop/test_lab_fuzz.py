@@ -66,11 +66,12 @@ def workbook(columns, rows):
 
 
 def damaged(draw, content):
-    """The same with some bytes changed, or without its end."""
-    content = bytearray(content)
+    """The same with some bytes changed, or without its end. (Places are drawn as shares: a workbook holds its time of
+    creation, so that its length is not the same each time.)"""
+    content, shares = bytearray(content), st.integers(0, 9999)
     for _ in range(draw(st.integers(0, 8))):
-        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
-    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.booleans()) else content)
+        content[draw(shares) * len(content) // 10_000] = draw(st.integers(0, 255))
+    return bytes(content[: draw(shares) * len(content) // 10_000] if draw(st.booleans()) else content)
 
 
 @st.composite
