@@ -17,7 +17,7 @@ def outputs(book):
 
 
 def shown(book):
-    """What each cell ends with: a frame, a picture, ... (How its lines of text are cut into pieces is left to chance.)"""
+    """What each cell ends with: a frame, a picture, ... How its lines of text are cut into pieces is left to chance."""
     return [sorted(output.data) for output in outputs(book) if output.output_type == "execute_result"]
 
 

@@ -72,6 +72,8 @@ class Decisions(Handle):
 
 def _names(names: tuple[Names, ...]) -> tuple[str, ...]:
     flat = [one for name in names for one in ([name] if isinstance(name, str) else name)]
+    if not flat:
+        raise CampaignError("Nothing is named; give an id, several, or a frame's index.")
     if wrong := [one for one in flat if not isinstance(one, str)]:
         raise CampaignError(f"{wrong[0]!r} is no name; give ids as text, such as frame.index of a frame of candidates.")
     return tuple(flat)

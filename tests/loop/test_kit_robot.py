@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from saltloop import Campaign as Notebook
 from saltloop.chemistry import Formulation
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.decisions import fit_surrogate, propose_batch
@@ -69,6 +70,27 @@ def delivery(number, point, readings, **more):
     }  # fmt: skip
 
 
+def workbook(rows, path):
+    """The same rows as a robot's operator sends them: a workbook, components as text."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    book.active.append(columns)
+    for row in rows:
+        parts = [f"{p['name']} {p['amount']:.9g} {p.get('basis') or p['unit']}" for p in row["actual"] if p["amount"]]
+        readings = "; ".join(map(str, row.get("replicates", ())))
+        told = {**row, "actual": "; ".join(parts), "replicates": readings or None}
+        book.active.append([told.get(name) for name in columns])
+    book.save(path)
+    return path
+
+
+def nearest(there, liquid: Formulation):
+    """The point of the robot's set that is most like a liquid."""
+    share = liquid.mass_fractions.get("PC", 0.0) / CYCLIC_SHARE
+    return min(there, key=lambda point: abs(share - point[1]) + abs(liquid.molality["LiPF6"] - point[2]))
+
+
 def put(campaign, name, rows):
     inbox = campaign.folder / "inbox"
     inbox.mkdir(exist_ok=True)
@@ -100,10 +122,6 @@ def test_the_robot_answers_a_short_campaign_with_the_nearest_it_has(points, tmp_
     there = {point: readings for point, readings in points.items() if abs(point[0] - 303.15) < 0.1}
     numbers = {point: number for number, point in enumerate(points)}
 
-    def distance(liquid: Formulation, point):
-        share = liquid.mass_fractions.get("PC", 0.0) / CYCLIC_SHARE
-        return abs(share - point[1]) + abs(liquid.molality["LiPF6"] - point[2])
-
     (tmp_path / "kit.yaml").write_text(CAMPAIGN)
     with Campaign.start_or_resume(tmp_path / "kit.yaml") as campaign:
         cold = [(point, readings) for point, readings in points.items() if abs(point[0] - 283.15) < 0.1][:20]
@@ -115,10 +133,9 @@ def test_the_robot_answers_a_short_campaign_with_the_nearest_it_has(points, tmp_
         for batch in range(2):
             rows = []
             for candidate in propose_batch(campaign, strategy, n=3, assigned_to="lab", screen=QUIET):
-                liquid = campaign.formulation(candidate.candidate_id)
-                point = min(there, key=lambda one: distance(liquid, one))
-                readings = there.pop(point)
-                rows.append(delivery(numbers[point], point, readings, candidate_id=candidate.candidate_id))
+                point = nearest(there, campaign.formulation(candidate.candidate_id))
+                told = {"candidate_id": candidate.candidate_id}
+                rows.append(delivery(numbers[point], point, there.pop(point), **told))
             put(campaign, f"batch{batch}.jsonl", rows)
             (received,) = receiver.receive()
             assert received.problem == ""
@@ -136,3 +153,35 @@ def test_the_robot_answers_a_short_campaign_with_the_nearest_it_has(points, tmp_
         sum(readings) / len(readings) for point, readings in points.items() if abs(point[0] - 303.15) < 0.1
     )
     assert best >= everything[len(everything) // 2], "6 of 85 measured, and one of the better half is among them"
+
+
+@pytest.mark.slow
+def test_the_robot_answers_a_notebook_with_workbooks(points, tmp_path):
+    """ask -> the robot measures the nearest that it has -> tell, four rounds of three."""
+    there = {point: readings for point, readings in points.items() if abs(point[0] - 303.15) < 0.1}
+    means = sorted(sum(readings) / len(readings) for readings in there.values())
+    numbers = {point: number for number, point in enumerate(points)}
+    campaign = Notebook.create(tmp_path / "kit", CAMPAIGN.replace("{rounds: 2}", "{calls: 12}"), quiet=True)
+    for batch in range(4):
+        rows = []
+        for candidate_id, text in campaign.ask(3)["formulation"].items():
+            point = nearest(there, Formulation.parse(text))
+            rows.append(delivery(numbers[point], point, there.pop(point), candidate_id=candidate_id))
+        verdicts = campaign.tell(workbook(rows, tmp_path / f"batch{batch}.xlsx"))
+        assert set(verdicts["verdict"]) <= {"taken", "quarantined"}
+        assert verdicts["deviations"].notna().all()
+        held = verdicts["measurement_id"][verdicts["verdict"] == "quarantined"]
+        if len(held):
+            campaign.release(held)
+    results = campaign.frame()
+    assert len(results) == 12
+    assert results["counts"].all()
+    assert set(results["external_id"]) <= {f"kit-{number}" for number in numbers.values()}
+    assert campaign.run().status()["state"] == "stopped: 12 of 12 oracle calls are used"
+    assert results["value"].max() >= means[int(0.9 * len(means))], "12 of 85 measured; one is of the best tenth"
+    assert campaign.view()["calibration"][0]["n"] == 12
+    asked = campaign.candidates()
+    assert set(asked["state"]) == {"completed"}
+    opened = Campaign.read(tmp_path / "kit")
+    verdict = verify(opened, SurrogateStrategy(opened))
+    assert verdict.is_good, verdict.problems

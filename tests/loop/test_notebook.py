@@ -191,6 +191,8 @@ def test_people_decide(campaign, capsys):
     assert "retracted" in told
     with pytest.raises(CampaignError, match="these do: "):
         campaign.approve("c999")
+    with pytest.raises(CampaignError, match="Nothing is named"):
+        campaign.release([])
     with pytest.raises(CampaignError, match="reason"):
         campaign.pause("")
 
