@@ -79,7 +79,7 @@ class Page {
 
   showBests(view) {
     const there = view.best.length ? view.best.map((one) => one.source) : [""];
-    if (there.join("\n") !== [...this.bestFigures.keys()].join("\n")) {
+    if (!this.bestFigures.size || there.join("\n") !== [...this.bestFigures.keys()].join("\n")) {
       this.bestFigures = new Map(there.map((source, k) => [source, figure({ id: `best-${k}`, height: 340,
         title: source ? `Best so far against random draws: ${source}` : "Best so far against random draws",
         make: () => bestPlot(this.state.view.best.find((one) => one.source === source), this.state.view.results) })]));
