@@ -50,8 +50,8 @@ LIQUIDS = [
 class Service:
     """A command that is started again whenever it has ended, and can be killed."""
 
-    def __init__(self, name: str, *arguments: str, log: Path) -> None:
-        self.name, self._arguments, self._log = name, arguments, log
+    def __init__(self, name: str, command: list[str], log: Path) -> None:
+        self.name, self._command, self._log = name, command, log
         self._is_over = threading.Event()
         self.n_starts = self.n_kills = 0
         self.codes: Counter[int] = Counter()
@@ -74,18 +74,19 @@ class Service:
         return self._process.pid
 
     def stop(self) -> None:
+        """Ctrl-C, again and again until it has ended."""
         self._is_over.set()
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-        self._thread.join()
+        while self._thread.is_alive():
+            if self._process is not None:
+                self._process.send_signal(signal.SIGINT)
+            self._thread.join(timeout=5)
 
     def _keep(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         with self._log.open("ab") as log:
             while not self._is_over.is_set():
                 self.n_starts += 1
-                command = [str(SALTLOOP), *self._arguments]
-                self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+                self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment)
                 self.codes[self._process.wait()] += 1
                 self._is_over.wait(0.2)
 
@@ -180,8 +181,8 @@ def rate(folder: Path, n_clients: int, n_calls: int, n_each: int) -> None:
 
     campaign = started(folder)
     port = free_port()
-    options = ("--port", str(port), "--rate", "100000", "-q")
-    server = Service("server", "serve", str(campaign), *options, "--no-drain", log=folder / "log")
+    options = ["--port", str(port), "--rate", "100000", "--quiet", "--no-drain"]
+    server = Service("server", [str(SALTLOOP), "serve", str(campaign), *options], log=folder / "log")
     try:
         until_healthy(port)
         token = (campaign / FILE).read_text().strip()
@@ -210,19 +211,105 @@ def rate(folder: Path, n_clients: int, n_calls: int, n_each: int) -> None:
     print(f"{n_recorded} of {n + 10} in the record after {time.perf_counter() - start:.1f} s of 'saltloop inbox'")
 
 
+# Kills
+
+
+def robots(
+    campaign: Path, controller: list[str], *, n_results: int, n_kills: int, pace_s: float, seed: int
+) -> dict[str, Any]:
+    """Three robots claim, measure and report; meanwhile server and controller are killed ``n_kills`` times in all.
+
+    Each robot repeats every call until it is answered. A kill comes at a random moment after a random number of
+    acknowledged results. Returns what was sent, acknowledged and recorded.
+    """
+    port, log = free_port(), campaign.parent / "log"
+    server = Service("server", [str(SALTLOOP), "serve", str(campaign), "--port", str(port)], log=log)
+    services = [server, Service("controller", controller, log=log)]
+    acknowledged: set[str] = set()
+    chance = random.Random(seed)
+    try:
+        until_healthy(port)
+        token = (campaign / FILE).read_text().strip()
+        killer = threading.Thread(target=_kill, args=(services, acknowledged, n_results, n_kills, chance))
+        killer.start()
+        with ThreadPoolExecutor(3) as pool:
+            work = [
+                pool.submit(_lab_robot, port, token, number, n_results, pace_s, seed, acknowledged)
+                for number in range(3)
+            ]
+            n_retries = sum(one.result() for one in work)
+        killer.join()
+        until = time.monotonic() + 300
+        while len(Campaign.read(campaign).record.results) < n_results and time.monotonic() < until:
+            time.sleep(0.5)
+    finally:
+        for one in services:
+            one.stop()
+    record = Campaign.read(campaign).record
+    names = Counter(result.measurement["external_id"] for result in record.results.values())
+    return {
+        "acknowledged": len(acknowledged),
+        "recorded": len(record.results),
+        "lost": len(acknowledged - names.keys()),
+        "doubled": sum(n - 1 for n in names.values()),
+        "quarantined": len(record.quarantined),
+        "refused": sum(event.type == "request_refused" for event in Campaign.read(campaign).events),
+        "retries": n_retries,
+        "answered_candidates": sum(bool(one.measurement_ids) for one in record.candidates.values()),
+        "answered_twice": sum(len(one.measurement_ids) > 1 for one in record.candidates.values()),
+        "kills": {one.name: one.n_kills for one in services},
+        "starts": {one.name: one.n_starts for one in services},
+    }
+
+
+def _lab_robot(
+    port: int, token: str, number: int, n_results: int, pace_s: float, seed: int, acknowledged: set[str]
+) -> int:
+    """Every third result: of a candidate where one is free, else of a liquid that nobody asked for."""
+    robot, chance = Robot(port, token), random.Random(1000 * seed + number)
+    name = f"robot-{number}"
+    for k in range(number, n_results, 3):
+        time.sleep(chance.uniform(0, 2 * pace_s))
+        _, claimed = robot.call("POST", f"/v1/claims?robot={name}&n=1")
+        mine = claimed["items"]
+        what = {"candidate_id": mine[0]["candidate_id"]} if mine else {"formulation": LIQUIDS[k % len(LIQUIDS)]}
+        for _ in range(1 + (chance.random() < 0.1)):
+            status, told = robot.call("POST", f"/v1/results?robot={name}", report(f"r{k}", 5.0 + 1e-3 * k, **what))
+            if status not in (200, 202):
+                raise RuntimeError(f"{status}: {told}")
+        acknowledged.add(f"r{k}")
+    return robot.n_retries
+
+
+def _kill(services: list[Service], acknowledged: set[str], n_results: int, n_kills: int, chance: random.Random) -> None:
+    for threshold in sorted(chance.uniform(0, 0.97) * n_results for _ in range(n_kills)):
+        while len(acknowledged) < threshold:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.3))
+        victim = chance.choice(services)
+        while not victim.kill():
+            time.sleep(0.05)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rate", action="store_true")
-    parser.add_argument("--robots", action="store_true")
+    parser.add_argument("--rate", action="store_true", help="Results a second.")
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--calls", type=int, default=200, help="Of each client.")
     parser.add_argument("--each", type=int, default=1, help="Results a call.")
+    parser.add_argument("--robots", action="store_true", help="Three robots, and kills.")
     parser.add_argument("--results", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--pace", type=float, default=0.3, help="Mean seconds between a robot's results.")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    random.seed(given.seed)
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         if given.rate:
             rate(Path(scratch), given.clients, given.calls, given.each)
+        if given.robots:
+            lab = started(Path(scratch))
+            watch = [str(SALTLOOP), "run", str(lab), "--watch", "--quiet"]
+            start = time.perf_counter()
+            found = robots(lab, watch, n_results=given.results, n_kills=given.kills, pace_s=given.pace, seed=given.seed)
+            print(json.dumps({**found, "minutes": round((time.perf_counter() - start) / 60, 1)}, indent=1))

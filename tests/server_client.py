@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
+import threading
+import time
+
+import uvicorn
 from saltloop.loop.server.app import create_app
 from starlette.testclient import TestClient
 
@@ -23,3 +30,47 @@ def told(external_id="r1", value=9.1, **more):
     if not sent.keys() & {"candidate_id", "formulation", "components"}:
         sent["formulation"] = "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
     return {key: value for key, value in sent.items() if value is not None}
+
+
+@contextlib.contextmanager
+def served(folder, **how):
+    """A server with sockets in a thread of this process; gives its port."""
+    app = create_app(folder, token=TOKEN, **{"drains": False, **how})
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class Stream:
+    """Server-Sent Events as they come: ``next`` gives id, event and data."""
+
+    def __init__(self, port, path="/v1/events/stream", **headers):
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}", **headers})
+        self.answer = self._connection.getresponse()
+
+    def next(self):
+        found = {}
+        while True:
+            line = self.answer.readline().decode().rstrip("\n")
+            if not line and "data" in found:
+                return found.get("id"), found.get("event"), json.loads(found["data"])
+            name, _, value = line.partition(": ")
+            found[name] = value
+
+    def next_event(self):
+        """The next one that is in the record."""
+        while True:
+            seq, kind, data = self.next()
+            if seq is not None:
+                return int(seq), kind, data
+
+    def close(self):
+        self._connection.close()

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -52,8 +52,18 @@ def claims_of(campaign: Campaign) -> dict[str, Claim]:
     return dict(sorted(found.items()))
 
 
-def claim(campaign: Campaign, candidate_id: str, robot: str, *, minutes: float = LEASE_MINUTES) -> Claim:
+def claim(
+    campaign: Campaign,
+    candidate_id: str,
+    robot: str,
+    *,
+    minutes: float = LEASE_MINUTES,
+    answered: Collection[str] = (),
+) -> Claim:
     """Grant a robot a candidate until ``minutes`` from now; asked again by the same robot, it is prolonged.
+
+    Args:
+        answered: candidates of which a result waits to be taken in; nobody may claim those.
 
     Raises:
         ClaimedError: another robot has it.
@@ -62,10 +72,14 @@ def claim(campaign: Campaign, candidate_id: str, robot: str, *, minutes: float =
     """
     with _alone(campaign.folder):
         _sweep(campaign)
+        if candidate_id in answered:
+            raise CampaignError(f"{candidate_id} cannot be claimed: a result of it waits to be taken in.")
         return _grant(campaign, candidate_id, robot, minutes)
 
 
-def claim_some(campaign: Campaign, robot: str, n: int, *, minutes: float = LEASE_MINUTES) -> list[Claim]:
+def claim_some(
+    campaign: Campaign, robot: str, n: int, *, minutes: float = LEASE_MINUTES, answered: Collection[str] = ()
+) -> list[Claim]:
     """Fill a robot's claims up to ``n``, by the order in which candidates were proposed; returns all that it has.
 
     Asked again it gets the same ones, so that a call whose answer was lost can be repeated.
@@ -79,7 +93,8 @@ def claim_some(campaign: Campaign, robot: str, n: int, *, minutes: float = LEASE
             for one in campaign.record.open_candidates()
             if one.candidate_id not in held and not why_not(campaign, one)
         ]
-        return [_grant(campaign, one, robot, minutes) for one in [*mine, *free][:n]]
+        wanted = [one for one in [*mine, *free] if one not in answered]
+        return [_grant(campaign, one, robot, minutes) for one in wanted[:n]]
 
 
 def give_back(campaign: Campaign, candidate_id: str, robot: str) -> None:

@@ -92,7 +92,8 @@ def claim_candidate(
     """Take a candidate, so that no other robot does. The same robot may ask again, which prolongs its claim."""
     with site.reading.now() as campaign:
         candidate = candidate_named(campaign, candidate_id)
-        granted = claims.claim(campaign, candidate_id, robot, minutes=lease_minutes)
+        answered = site.answered()
+        granted = claims.claim(campaign, candidate_id, robot, minutes=lease_minutes, answered=answered)
         return candidate_out(candidate, {candidate_id: granted})
 
 
@@ -124,7 +125,9 @@ def claim_some(
     An empty list: there is nothing to measure now.
     """
     with site.reading.now() as campaign:
-        return ClaimList(items=[claim_out(one) for one in claims.claim_some(campaign, robot, n, minutes=lease_minutes)])
+        answered = site.answered()
+        granted = claims.claim_some(campaign, robot, n, minutes=lease_minutes, answered=answered)
+        return ClaimList(items=[claim_out(one) for one in granted])
 
 
 @router.post("/candidates/{candidate_id}/approve", responses=NOT_FOUND | CONFLICT | ANSWERS)

@@ -63,6 +63,10 @@ class Site:
         problem = self.drainer.problem if self.drainer is not None else ""
         return Waiting(results=len(self.incoming.waiting()), requests=n_requests, problem=problem)
 
+    def answered(self) -> set[str]:
+        """Candidates of which a result waits to be taken in."""
+        return {result.candidate_id for result in self.incoming.waiting().values()}
+
     def who_takes_in(self) -> str:
         """What becomes of what was left, in words."""
         if self.writer() is not None:

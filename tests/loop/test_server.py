@@ -90,6 +90,14 @@ def test_a_worklist_of_what_a_robot_has(client):
     assert text.text.startswith("vial,kind,candidate_id")
 
 
+def test_a_candidate_whose_result_waits_is_nobodys_to_claim(client):
+    one, other = ids(client)
+    assert client.post("/v1/claims?robot=r1&n=1").json()["items"][0]["candidate_id"] == one
+    client.post("/v1/results?robot=r1", json=told(candidate_id=one))
+    assert [c["candidate_id"] for c in client.post("/v1/claims?robot=r1&n=1").json()["items"]] == [other]
+    assert "waits to be taken in" in client.post(f"/v1/candidates/{one}/claim?robot=r2").json()["detail"]
+
+
 # Results
 
 
