@@ -49,14 +49,23 @@ class Page {
     window.addEventListener("hashchange", () => this.follow());
     window.addEventListener("beforeprint", () => { this.candidates.showAll(); document.body.classList.toggle("prints-story", this.dialog.open); drawAll(); });
     window.addEventListener("afterprint", () => this.candidates.showPage());
-    this.show();
+    this.show({ isFirst: true });
     this.follow();
   }
 
-  /** All of it, from the state as it is now. */
-  show() {
+  /** All of it, from the state as it is now; with breaks, so that the page answers meanwhile. */
+  async show({ isFirst = false } = {}) {
+    const drawn = isFirst ? [] : [...this.figures, this.candidates].map((one) => () => one.refresh());
+    for (const part of [() => this.showTop(), ...drawn, () => this.showTables(), () => this.showEnd()]) {
+      const focused = document.activeElement?.dataset?.key;
+      part();
+      if (focused && document.activeElement?.dataset?.key !== focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      await new Promise((go) => setTimeout(go));
+    }
+  }
+
+  showTop() {
     const { state } = this, { view } = state;
-    const focused = document.activeElement?.dataset?.key;
     document.title = `${view.name} · saltloop`;
     put(this.head, el("div", null, el("p", { class: "brand" }, state.actions ? "saltloop, live " : "saltloop, report ", this.connection), el("h1", null, view.name),
       el("p", { class: "lead" }, el("strong", null, view.state), `. Started ${when(view.started)}, last event ${when(view.last_event)}.`)),
@@ -64,17 +73,21 @@ class Page {
     put(this.notices, notices(state, this.candidates));
     put(this.tiles, headline(state));
     this.showBests(view);
-    for (const one of this.figures) one.refresh();
-    this.candidates.refresh();
-    put(this.pairs, pairsTable(view));
-    put(this.species, speciesTable(state));
+  }
+
+  showTables() {
+    put(this.pairs, pairsTable(this.state.view));
+    put(this.species, speciesTable(this.state));
+  }
+
+  showEnd() {
+    const { state } = this, { view } = state;
     const open = [...this.jobs.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key);
     put(this.jobs, jobsBody(state));
     for (const key of open) this.jobs.querySelector(`[data-key="${CSS.escape(key)}"]`)?.setAttribute("open", "");
     put(this.quarantine, quarantineBody(state));
     put(this.costs, costsBody(state));
     put(this.foot, el("p", null, `${some(view.n_events, "event")} on record. Intervals are ±1 standard deviation unless said otherwise; predictions are those recorded before each measurement. Nothing on this page is loaded from elsewhere.`));
-    if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   showBests(view) {
@@ -168,7 +181,7 @@ async function startLive(app, server) {
     state.view = fresh;
     const came = fresh.results.filter((r) => !before.has(r.id));
     state.arrived = new Set(came.map((r) => r.candidate || r.id));
-    page.show();
+    await page.show();
     page.retell();
     if (came.length) page.say(came.length === 1 ? `New result: ${came[0].text}, ${pm(came[0].value, came[0].std)} ${UNIT}` : `${count(came.length)} new results`);
   };
