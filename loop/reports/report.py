@@ -8,6 +8,7 @@ from typing import Any
 
 from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.lab.claims import claims_of
 from saltloop.loop.reports.story import learned
 from saltloop.loop.reports.words import pm, result_words
 from saltloop.loop.sources.worth import source_worth, worth_lines
@@ -18,6 +19,7 @@ from saltloop.loop.stopping.judge import describe_rules
 def status(campaign: Campaign) -> dict[str, Any]:
     """The campaign's state as plain data, for ``saltloop status`` and scripts."""
     record = campaign.record
+    claims = claims_of(campaign)
     return {
         "name": campaign.settings.name,
         "folder": str(campaign.folder),
@@ -49,6 +51,7 @@ def status(campaign: Campaign) -> dict[str, Any]:
                 "candidate_id": c.candidate_id,
                 "status": c.status,
                 "assigned_to": c.assigned_to,
+                "claimed_by": claims[c.candidate_id].robot if c.candidate_id in claims else None,
                 "formulation": c.text,
                 "probability_feasible": c.why.get("probability_feasible"),
             }
@@ -82,6 +85,7 @@ def status_text(campaign: Campaign) -> str:
     lines += [f"  stop rule   {rule}" for rule in now["stop_rules"]]
     lines += [
         f"  open        {c['candidate_id']} {c['formulation']} ({c['status']}, {c['assigned_to']}"
+        + f", claimed by {c['claimed_by']}" * bool(c["claimed_by"])
         + (f", feasible with {100 * p:.0f} %" if (p := c["probability_feasible"]) is not None else "")
         + ")"
         for c in now["open"]
@@ -142,19 +146,25 @@ def summary(campaign: Campaign) -> str:
 
 def advice(campaign: Campaign, file: Path) -> str:
     """Where everything lies, how far to trust it, and how to go on."""
-    oracles = [oracle.model_dump() for oracle in campaign.settings.named_oracles().values()]
     lines = [
         f"Picture: {campaign.folder / 'outcome.png'}; jobs with their logs and plots: {campaign.folder / 'jobs'}",
         f"Each decision and why: saltloop log {file}; one candidate: saltloop show {file} ID",
+        f"All of it on one page, with plots: saltloop report {file}",
         f"Check the record and replay the decisions: saltloop verify {file}",
         f"Go on: saltloop budget {file} --rounds N (or edit {file}), then 'saltloop run {file}' again.",
     ]
+    return "\n".join([*lines, *cautions(campaign)])
+
+
+def cautions(campaign: Campaign) -> list[str]:
+    """What everybody who reads the campaign's values should know of them."""
+    oracles = [oracle.model_dump() for oracle in campaign.settings.named_oracles().values()]
     if any(oracle["kind"] == "openmm" and oracle.get("protocol", "demo") == "demo" for oracle in oracles):
-        lines.append(
+        return [
             "Mind: the 'demo' protocol is 100 picoseconds of a few ion pairs. Its error bars are wide and its "
             "values are not for publication; use 'standard' or 'production' for that (docs/md.md)."
-        )
-    return "\n".join(lines)
+        ]
+    return []
 
 
 def phase(campaign: Campaign) -> str:

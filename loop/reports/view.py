@@ -13,7 +13,7 @@ from saltloop.loop.reports.chance import best_so_far
 from saltloop.loop.reports.costs import costs
 from saltloop.loop.reports.formulation_map import formulation_map
 from saltloop.loop.reports.known import Composition, Known, known_liquids
-from saltloop.loop.reports.report import phase
+from saltloop.loop.reports.report import cautions, phase
 from saltloop.loop.reports.tail import tail
 from saltloop.loop.reports.view_rows import Times, candidate_rows, held_rows, job_rows, result_rows
 from saltloop.loop.reports.view_types import View
@@ -53,7 +53,7 @@ def view(campaign: Campaign, known: Known | None = None) -> View:
         "is_paused": record.is_paused,
         "hold_reason": record.hold_reason,
         "approval": campaign.settings.approval,
-        "messages": [*campaign.messages, *known.problems],
+        "messages": [*campaign.messages, *known.problems, *cautions(campaign)],
         "requests_waiting": len(waiting_requests(campaign.folder)),
         "rounds": record.n_rounds,
         "species": species,

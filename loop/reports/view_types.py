@@ -237,6 +237,7 @@ class View(TypedDict):
     #: Why it waits for a person to resume it; empty when it does not.
     hold_reason: str
     approval: str
+    #: What was found wrong while reading, and what everybody should know of the values.
     messages: list[str]
     requests_waiting: int
     rounds: int

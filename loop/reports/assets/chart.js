@@ -39,7 +39,7 @@ function tickText(x, all, log) {
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   if (Math.abs(x) >= 1e6 || digits > 4) return superscript(x.toExponential(0));
   const text = x.toFixed(digits);
-  return (Math.abs(x) >= 10000 ? Number(text).toLocaleString("en-GB") : text).replace("-", "−");
+  return (Math.abs(x) >= 10000 ? count(text) : text).replace("-", "−");
 }
 
 function superscript(text) {
@@ -148,7 +148,7 @@ function chart(spec, width, height) {
   const left = Math.max(MARGIN.left, 26 + 7.2 * Math.max(...yTexts.map((t) => t.length)));
   const right = width - MARGIN.right - (spec.x.log ? 12 : 0), bottom = height - MARGIN.bottom;
   const sx = scale(spec.x, left, right), sy = scale(spec.y, bottom, MARGIN.top);
-  const xTicks = thinned(spec.x.ticks ?? ticks(spec.x, Math.max(2, (right - left) / 78)), spec.x, sx);
+  const xTicks = thinned(spec.x.ticks ?? ticks(spec.x, Math.max(3, (right - left) / 78)), spec.x, sx);
   const grid = svg("g", { class: "grid" },
     yTicks.map((t) => svg("line", { x1: left, x2: right, y1: sy(t), y2: sy(t) })));
   const axes = svg("g", { class: "axes" },
@@ -232,11 +232,11 @@ function figure({ id, title, level = 3, height = 300, make, tools }) {
   return { node, refresh };
 }
 
-/** The first rows of a long table, more at a time. */
-function pagedRows(caption, head, all) {
+/** The first rows of a long table, more at a time; `cells` makes a row of one of `all`. */
+function pagedRows(caption, head, all, cells = (row) => row) {
   const box = el("div");
   let shown = 100;
-  const show = () => put(box, table(`${caption}${all.length > shown ? `, ${shown} of ${count(all.length)} rows` : ""}`, head, all.slice(0, shown)),
+  const show = () => put(box, table(`${caption}${all.length > shown ? `, ${shown} of ${count(all.length)} rows` : ""}`, head, all.slice(0, shown).map(cells)),
     all.length > shown && el("button", { type: "button", onclick: () => { shown += 400; show(); } }, "Show more rows"));
   show();
   return box;

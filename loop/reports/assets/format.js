@@ -9,7 +9,7 @@ function num(x, figures = 3) {
   const size = Math.floor(Math.log10(Math.abs(x)));
   if (size < -4 || size > 6) return x.toExponential(figures - 1).replace("e", " × 10^").replace("-", "−").replace("+", "");
   const text = x.toFixed(Math.max(0, figures - 1 - size));
-  return (size >= 4 ? Number(text).toLocaleString("en-GB") : text).replace("-", "−");
+  return (size >= 4 ? count(text) : text).replace("-", "−");
 }
 
 /** A value with its standard deviation, both to the deviation's second figure. */
@@ -19,7 +19,8 @@ function pm(value, std) {
   return `${value.toFixed(digits)} ± ${std.toFixed(digits)}`.replace(/-/g, "−");
 }
 
-const count = (n) => Number(n).toLocaleString("en-GB");
+const GROUPED = new Intl.NumberFormat("en-GB");
+const count = (n) => GROUPED.format(n);
 const some = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 const percent = (share) => `${Math.round(100 * share)} %`;
 

@@ -4,7 +4,8 @@ const PARTS = [["overview", "Best so far"], ["predictions", "Predictions"], ["wh
 
 /** Text that was packed with gzip and base64. */
 async function unpack(text) {
-  const bytes = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
+  const plain = atob(text.trim()), bytes = new Uint8Array(plain.length);
+  for (let k = 0; k < plain.length; k++) bytes[k] = plain.charCodeAt(k);
   return JSON.parse(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text());
 }
 
@@ -70,9 +71,13 @@ class Page {
     put(this.head, el("div", null, el("p", { class: "brand" }, state.actions ? "saltloop, live " : "saltloop, report ", this.connection), el("h1", null, view.name),
       el("p", { class: "lead" }, el("strong", null, view.state), `. Started ${when(view.started)}, last event ${when(view.last_event)}.`)),
     state.actions && el("div", { class: "steer" }, el("label", { for: "person" }, "Your name"), state.actions.person, state.actions.ofCampaign(view)));
-    put(this.notices, notices(state, this.candidates));
+    this.showNotices();
     put(this.tiles, headline(state));
     this.showBests(view);
+  }
+
+  showNotices() {
+    put(this.notices, notices(this.state, this.candidates));
   }
 
   showTables() {
@@ -213,6 +218,7 @@ async function listen(server, state, page, soon) {
         wait = 1000;
         put(page.connection, "● connected");
         if (type === "problem") throw new Error(data.detail);
+        if (type === "waiting") { state.waiting = data; page.showNotices(); page.candidates.refresh(); }
         if (data.seq !== undefined && data.seq > last) { last = data.seq; soon(); }
       }
     } catch (error) {

@@ -10,7 +10,7 @@ function headline(state) {
     top ? tile("Best so far", `${num(top.value)} ${UNIT}`, el("a", { href: hashOf(top) }, top.text)) : tile("Best so far", "–", "no conductivity has come back yet"),
     tile("Results", count(view.results.filter((r) => r.counts).length), held ? `${count(held)} more in quarantine` : `in ${some(view.rounds, "round")}`),
     tile("Candidates", count(view.candidates.length), states(view)),
-    tile("Spent", duration(view.costs.oracle_hours), `${some(view.costs.calls, "oracle call")}${view.costs.money ? `, ${num(view.costs.money, 4)} in money` : ""}`));
+    tile("Asked of oracles", some(view.costs.calls, "call"), [view.costs.oracle_hours && duration(view.costs.oracle_hours), view.costs.money && `${num(view.costs.money, 4)} in money`].filter(Boolean).join(", ") || "nothing spent on record"));
 }
 
 function states(view) {
@@ -32,6 +32,8 @@ function notices(state, candidates) {
     open > 0 && view.approval === "manual" && link("#candidates", `${some(open, "candidate")} await${open === 1 ? "s" : ""} approval`, () => candidates.filter("candidate")),
     held > 0 && link("#quarantine", `${some(held, "result")} in quarantine await${held === 1 ? "s" : ""} a person`),
     failed > 0 && link("#jobs", `${some(failed, "job")} failed`),
+    state.waiting?.results > 0 && `${some(state.waiting.results, "result")} on disk, not yet taken into the record.`,
+    state.waiting?.problem,
     view.requests_waiting > 0 && `${some(view.requests_waiting, "request")} of people ${view.requests_waiting === 1 ? "waits" : "wait"} for the running process to take them in.`,
     ...view.messages,
   ].filter(Boolean);
@@ -50,7 +52,7 @@ function jobsBody(state) {
   return [part("Running", running, "No job is running."), part("Failed or lost", failed, "No job has failed."),
     el("details", null, el("summary", null, `Finished (${count(ended.length)}), ${duration(ended.reduce((sum, job) => sum + job.hours, 0))} in all`),
       pagedRows("Finished jobs", ["Liquid", "Job", "Oracle", { title: "Time", right: true }],
-        ended.map((job) => [el("a", { href: `#c/${job.candidate}` }, job.text), el("code", null, job.key), job.oracle, duration(job.hours)])))];
+        ended, (job) => [el("a", { href: `#c/${job.candidate}` }, job.text), el("code", null, job.key), job.oracle, duration(job.hours)]))];
 }
 
 function jobLine(state, job) {
@@ -94,10 +96,10 @@ function costsBody({ view }) {
     el("p", null, `${some(costs.calls, "oracle call")}, ${duration(costs.oracle_hours)} of oracles, ${costs.money ? `${num(costs.money, 4)} in money` : "no money on record"}. `, budget.length ? `The budget is ${budget.join(", ")}.` : "No budget is set."),
     costs.stop_rules.length > 0 && el("ul", null, costs.stop_rules.map((rule) => el("li", null, rule))),
     table("What each oracle cost and brought", ["Oracle", { title: "Calls", right: true }, { title: "Failed", right: true }, { title: "Hours", right: true }, { title: "Money", right: true }, { title: "Raised the best by / mS cm⁻¹", right: true }, { title: "Uncertainty taken away", right: true }],
-      costs.oracles.map((one) => [one.oracle, count(one.calls), count(one.failures), num(one.hours), num(one.money, 4), one.calls ? num(one.raised_best_mS_cm) : "–", one.lowered_uncertainty === null ? "–" : percent(one.lowered_uncertainty)])),
+      costs.oracles.map((one) => [one.oracle, count(one.calls), count(one.failures), num(one.hours), num(one.money, 4), one.calls && one.raised_best_mS_cm !== null ? num(one.raised_best_mS_cm) : "–", one.lowered_uncertainty === null ? "–" : percent(one.lowered_uncertainty)])),
     costs.by_batch.length > 0 && el("details", null, el("summary", null, `By batch (${count(costs.by_batch.length)})`),
       pagedRows("Batches, the newest first", [{ title: "Batch", right: true }, { title: "Screened", right: true }, { title: "Candidates", right: true }, { title: "Results", right: true }, { title: "Oracle time", right: true }, "Notes"],
-        [...costs.by_batch].reverse().map((one) => [String(one.batch), count(one.screened), count(one.candidates), count(one.results), duration(one.hours), one.notes.length ? el("details", null, el("summary", null, some(one.notes.length, "note")), el("ul", null, one.notes.map((note) => el("li", null, note)))) : "–"]))),
+        [...costs.by_batch].reverse(), (one) => [String(one.batch), count(one.screened), count(one.candidates), count(one.results), duration(one.hours), one.notes.length ? el("details", null, el("summary", null, some(one.notes.length, "note")), el("ul", null, one.notes.map((note) => el("li", null, note)))) : "–"])),
   ];
 }
 

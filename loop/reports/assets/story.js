@@ -57,7 +57,7 @@ function intervalFigure(story) {
     layers: found.flatMap(([, m, s, colour, shape], k) => [
       { kind: "errors", x: [m], y: [k], dx: [2 * s], colour, opacity: 0.4, width: 2 }, { kind: "errors", x: [m], y: [k], dx: [s], colour, opacity: 0.9, width: 4 },
       { kind: "points", x: [m], y: [k], shape, colour, size: 9 }]),
-    words: `${words}. Thick bars are one standard deviation, thin ones two.`, label: `Prediction and result: ${words}.`,
+    words: `${words[0].toUpperCase()}${words.slice(1)}. Thick bars are one standard deviation, thin ones two.`, label: `Prediction and result: ${words}.`,
   }) }).node;
 }
 

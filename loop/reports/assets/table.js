@@ -72,9 +72,10 @@ function candidatesTable(state) {
     asked.page = Math.min(asked.page, nPages - 1);
     const first = n === PER_PAGE ? asked.page * PER_PAGE : 0;
     heads.forEach((head, k) => head.setAttribute("aria-sort", asked.sort === k ? (asked.isDown ? "descending" : "ascending") : "none"));
+    for (const part of node.children) part.hidden = part !== found && !rows.length;
     put(found, rows.length ? `${count(all.length)} of ${count(rows.length)} shown` + (n !== PER_PAGE && all.length > n ? `, the first ${count(n)} on paper` : "") : "No candidate has been proposed yet.");
     const focused = document.activeElement?.dataset?.key;
-    put(body, all.slice(first, first + n).map((row) => tableRow(row, state.arrived?.has(row.key))));
+    put(body, all.slice(first, first + n).map((row) => tableRow(row, state.arrived?.has(row.key), state.waiting?.claims?.[row.key])));
     if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     const go = (page, words) => el("button", { type: "button", disabled: page < 0 || page >= nPages, onclick: () => { asked.page = page; show(); node.scrollIntoView({ block: "start" }); } }, words);
     put(pager, nPages > 1 && [go(0, "First"), go(asked.page - 1, "Previous"), el("span", null, `Page ${count(asked.page + 1)} of ${count(nPages)}`), go(asked.page + 1, "Next"), go(nPages - 1, "Last")]);
@@ -98,10 +99,11 @@ function candidatesTable(state) {
   return { node, refresh, showAll: () => show(500), showPage: () => show(), filter: (value) => { asked.status = value; asked.words = ""; search.value = ""; asked.page = 0; refresh(); } };
 }
 
-function tableRow(row, isNew) {
+function tableRow(row, isNew, robot) {
+  const claim = robot && el("span", { class: "faint" }, ` taken on by ${robot}`);
   const cells = [
-    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), el("span", { class: "phone-only" }, chip(row.status)), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
-    el("td", { class: "wide-only" }, chip(row.status)),
+    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), el("span", { class: "phone-only" }, chip(row.status), claim?.cloneNode(true)), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
+    el("td", { class: "wide-only" }, chip(row.status), claim),
     el("td", { class: "n wide-only" }, row.batch ?? "–"),
     el("td", { class: "n wide-only" }, row.mean === null ? "–" : pm(row.mean, row.std)),
     el("td", { class: "n" }, row.value !== null ? pm(row.value, row.error) : row.limit ? `${row.limit.limit} ${num(row.limit.value)}` : "–"),
