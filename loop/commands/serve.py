@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from pathlib import Path
 
 import click
@@ -66,31 +67,37 @@ def serve(
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            click.echo("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text), err=True)
 
     app = create_app(
         folder, token=token, limits=Limits(max_bytes=int(max_mb * 1e6), rate=rate), drains=not no_drain, say=say
     )
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=3,
-        limit_concurrency=1000,
-    )
-    server = uvicorn.Server(config)
-    listening = config.bind_socket()
-    bound = listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"Dashboard and API of '{folder.name}': http://{shown}:{bound}/  (Ctrl-C ends it)")
-    click.echo(f"Token ({where}): {token}" if where.endswith("made now") else f"Token: in {where}")
-    if not _is_loopback(host):
-        click.echo(f"Beyond this machine: {MEANING}", err=True)
-    server.run(sockets=[listening])
+    with _listening(host, port) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{listening.getsockname()[1]}/"
+        click.echo(f"Dashboard and API of '{folder.name}': {url}  (Ctrl-C ends it)")
+        click.echo(f"Token ({where}): {token}" if where.endswith("made now") else f"Token: in {where}")
+        if not _is_loopback(host):
+            click.echo(f"Beyond this machine: {MEANING}", err=True)
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+            limit_concurrency=1000,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        remedy = "Choose another --port, or end the server that is there."
+        raise CampaignError(f"The server cannot listen on {host}, port {port}: {error.strerror}. {remedy}") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab import claims
 from saltloop.loop.lab.claims import ClaimedError, claim, claim_some, claims_of, give_back
 from saltloop.loop.lab.intake import take
+from saltloop.loop.reports.report import status, status_text
 from saltloop.loop.steering.apply import Approve, Close, apply
 
 
@@ -42,6 +43,12 @@ def test_a_claim_keeps_others_away_and_may_be_repeated(campaign, ids):
 def test_a_claim_is_there_after_a_restart(campaign, ids):
     claim(campaign, ids[0], "robot1")
     assert claims_of(Campaign.read(campaign.folder))[ids[0]].robot == "robot1"
+
+
+def test_a_claim_is_in_the_status(campaign, ids):
+    claim(campaign, ids[0], "robot1")
+    assert [one["claimed_by"] for one in status(campaign)["open"]] == ["robot1", None, None]
+    assert "(candidate, lab, claimed by robot1)" in status_text(campaign)
 
 
 def test_a_claim_lapses(campaign, ids, monkeypatch):
