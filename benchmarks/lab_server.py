@@ -74,11 +74,11 @@ class Service:
         return self._process.pid
 
     def stop(self) -> None:
-        """Ctrl-C, again and again until it has ended."""
+        """Ask it to end, again and again until it has."""
         self._is_over.set()
         while self._thread.is_alive():
             if self._process is not None:
-                self._process.send_signal(signal.SIGINT)
+                self._process.terminate()
             self._thread.join(timeout=5)
 
     def _keep(self) -> None:
