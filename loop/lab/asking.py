@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from saltloop.loop.campaign import STATE_NAME, Campaign, campaign_folder
+from saltloop.loop.campaign import LOCK_NAME, STATE_NAME, Campaign, campaign_folder
 from saltloop.loop.errors import CampaignError, LockedError
+from saltloop.loop.lock import holder_of
 from saltloop.loop.opening import open_for_writing
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
@@ -54,12 +55,20 @@ def ask(
         if not is_started:
             raise
         screen.say(f"{error} It is asked to propose them; waiting for it (Ctrl-C leaves the request there).")
-        return ask_the_writer(folder, n, person, wait_s)
+        return ask_the_writer(folder, n, person, wait_s, screen=screen, strategy_of=strategy_of)
     return [candidate.candidate_id for candidate in candidates]
 
 
-def ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[str]:
-    """Leave the request for the process that writes the campaign, and wait for its answer."""
+def ask_the_writer(
+    folder: Path,
+    n: int,
+    person: str,
+    wait_s: float,
+    *,
+    screen: Screen,
+    strategy_of: Callable[[Campaign], Strategy] = SurrogateStrategy,
+) -> list[str]:
+    """Leave the request for the process that writes the campaign, and wait for its answer; if it ends, do it here."""
     from saltloop.loop.steering.apply import Ask, check
     from saltloop.loop.steering.queue import leave
 
@@ -79,4 +88,25 @@ def ask_the_writer(folder: Path, n: int, person: str, wait_s: float) -> list[str
                 f"The process that writes the campaign has proposed nothing within {wait_s:g} s. The request stays in "
                 f"{folder / 'requests'}; once it is taken in, 'saltloop ask --open' prints the worklist."
             )
-        time.sleep(LOOK_AGAIN_S)
+        if holder_of(folder / LOCK_NAME) is None:
+            _take_requests(folder, person, screen, strategy_of)
+        else:
+            time.sleep(LOOK_AGAIN_S)
+
+
+def _take_requests(folder: Path, person: str, screen: Screen, strategy_of: Callable[[Campaign], Strategy]) -> None:
+    """Do what waits, in place of a process that has ended, unless another one begins."""
+    from saltloop.loop.decisions import fit_surrogate, needs_fit
+    from saltloop.loop.steering.queue import take_requests
+
+    def trained() -> Strategy:
+        strategy = strategy_of(campaign)
+        if needs_fit(campaign, strategy):
+            fit_surrogate(campaign, strategy, screen=screen, actor=person)
+        return strategy
+
+    try:
+        with Campaign.open(folder, actor=person) as campaign:
+            take_requests(campaign, trained, screen.say)
+    except LockedError:
+        return

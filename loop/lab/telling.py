@@ -67,7 +67,7 @@ def tell(
     if dry_run:
         return Answer(told, is_dry_run=True)
     try:
-        with Campaign.open(folder, actor=person, steal_lock=steal_lock) as campaign:
+        with Campaign.open(folder, actor=person, steal_lock=steal_lock, is_brief=True) as campaign:
             for message in campaign.messages:
                 say(message)
             return Answer(

@@ -21,9 +21,11 @@ from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.lab.sheet import to_html
 from saltloop.loop.lab.worklist import Worklist, make_worklist
 from saltloop.loop.lab.worklist_files import to_csv, to_json, to_xlsx
-from saltloop.loop.steering.queue import take_requests
+from saltloop.loop.screen import Screen
+from saltloop.loop.steering.queue import take_requests, waiting_requests
 
 BOOK = SpeciesBook.builtin()
+QUIET = Screen(is_quiet=True)
 LIQUID = Formulation.parse("1 mol/kg LiPF6 in EC:DMC 3:7 (w/w) at 298.15 K")
 STOCKS = [
     {"name": "salt", "formulation": "2 mol/kg LiPF6 in DMC", "density_g_cm3": 1.25},
@@ -181,7 +183,7 @@ def test_a_workbook_that_is_filled_in_comes_back(campaign, tmp_path):
 
 def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     asked = []
-    thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 30)))
+    thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 30, screen=QUIET)))
     thread.start()
     until = time.monotonic() + 30
     while thread.is_alive() and time.monotonic() < until:
@@ -190,7 +192,25 @@ def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     thread.join()
     assert asked == [[list(campaign.record.candidates)[-1]]]
     with pytest.raises(LockedError, match="The request stays"):
-        ask_the_writer(campaign.folder, 1, "ana", 0)
+        ask_the_writer(campaign.folder, 1, "ana", 0, screen=QUIET)
+
+
+def test_when_the_run_ends_whoever_waits_proposes_instead(campaign):
+    asked = []
+
+    def wait():
+        how = {"screen": QUIET, "strategy_of": lambda campaign: FakeStrategy()}
+        asked.append(ask_the_writer(campaign.folder, 2, "ana", 30, **how))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not waiting_requests(campaign.folder):
+        time.sleep(0.01)
+    campaign.close()
+    thread.join(timeout=30)
+    (ids,) = asked
+    assert ids == list(type(campaign).read(campaign.folder).record.candidates)[-2:]
+    assert not waiting_requests(campaign.folder)
 
 
 def test_lab_settings_are_read_from_the_file_as_it_is_now(tmp_path):
