@@ -8,9 +8,11 @@ import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from dashboard_campaign import FILE, Maker, make_campaign
 from pydantic import TypeAdapter
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.cli import cli
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.reports.calibration import calibrations, wilson
@@ -221,6 +223,15 @@ def test_the_report_holds_the_view_and_every_story(campaign, tmp_path):
     stories = [one for part in re.findall(r'id="stories-\d+">([^<]*)<', text) for one in _unpacked(part)]
     assert [one["id"] for one in stories] == [one["id"] for one in shown["candidates"]]
     assert told["candidates"] == len(stories)
+
+
+def test_the_command_writes_the_page_and_names_a_story(campaign, tmp_path):
+    candidate_id = next(iter(campaign.record.candidates))
+    page = tmp_path / "page.html"
+    told = CliRunner().invoke(cli, ["report", str(campaign.folder), candidate_id, "-o", str(page)])
+    assert told.exit_code == 0, told.output
+    assert f"{page.as_uri()}#c/{candidate_id}" in told.output
+    assert page.stat().st_size > 50_000
 
 
 def test_a_report_that_cannot_be_written_says_why(campaign, tmp_path):

@@ -35,30 +35,61 @@ const byId = (id) => document.getElementById(id);
 /** A table: `head` are titles or {title, right}, `rows` lists of cells (strings or nodes). */
 function table(caption, head, rows, { className = "" } = {}) {
   const columns = head.map((one) => (typeof one === "string" ? { title: one } : one));
-  return el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": caption },
-    el("table", { class: className },
+  return el(
+    "div",
+    { class: "wide", tabindex: 0, role: "region", "aria-label": caption },
+    el(
+      "table",
+      { class: className },
       el("caption", null, caption),
-      el("thead", null, el("tr", null, columns.map((c) => el("th", { scope: "col", class: c.right && "n" }, c.title)))),
-      el("tbody", null, rows.map((row) => el("tr", null, row.map((cell, k) =>
-        el(k ? "td" : "th", { scope: k ? null : "row", class: columns[k].right && "n" }, cell)))))));
+      el(
+        "thead",
+        null,
+        el(
+          "tr",
+          null,
+          columns.map((c) => el("th", { scope: "col", class: c.right && "n" }, c.title)),
+        ),
+      ),
+      el(
+        "tbody",
+        null,
+        rows.map((row) =>
+          el(
+            "tr",
+            null,
+            row.map((cell, k) =>
+              el(k ? "td" : "th", { scope: k ? null : "row", class: columns[k].right && "n" }, cell),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Something that is drawn when it comes into sight, and again when it is dirty. */
 const drawings = new Map();
-const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    const one = drawings.get(entry.target);
-    if (!one) continue;
-    one.isSeen = entry.isIntersecting;
-    if (one.isSeen && one.isDirty) drawNow(one);
-  }
-}, { rootMargin: "400px" });
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      const one = drawings.get(entry.target);
+      if (!one) continue;
+      one.isSeen = entry.isIntersecting;
+      if (one.isSeen && one.isDirty) drawNow(one);
+    }
+  },
+  { rootMargin: "400px" },
+);
 
 const resizer = new ResizeObserver((entries) => {
   for (const entry of entries) {
     const one = drawings.get(entry.target);
     const width = Math.round(entry.contentRect.width);
-    if (one && width && width !== one.width) { one.width = width; markDirty(entry.target); }
+    if (one && width && width !== one.width) {
+      one.width = width;
+      markDirty(entry.target);
+    }
   }
 });
 
@@ -82,5 +113,7 @@ function markDirty(node) {
 
 /** For a printout, which shows what was never scrolled to. */
 function drawAll() {
-  for (const [node, one] of drawings) if (!node.isConnected) drawings.delete(node); else if (one.isDirty) drawNow(one);
+  for (const [node, one] of drawings)
+    if (!node.isConnected) drawings.delete(node);
+    else if (one.isDirty) drawNow(one);
 }

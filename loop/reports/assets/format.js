@@ -7,7 +7,12 @@ function num(x, figures = 3) {
   if (x === null || x === undefined || !Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(x)));
-  if (size < -4 || size > 6) return x.toExponential(figures - 1).replace("e", " × 10^").replace("-", "−").replace("+", "");
+  if (size < -4 || size > 6)
+    return x
+      .toExponential(figures - 1)
+      .replace("e", " × 10^")
+      .replace("-", "−")
+      .replace("+", "");
   const text = x.toFixed(Math.max(0, figures - 1 - size));
   return (size >= 4 ? count(text) : text).replace("-", "−");
 }
@@ -41,9 +46,18 @@ function duration(hours) {
 
 /** Each state with a sign of its own, so that it is told apart without colour. */
 const STATES = {
-  candidate: ["○", "proposed"], approved: ["◔", "approved"], running: ["▶", "running"], completed: ["●", "measured"],
-  failed: ["✕", "failed"], rejected: ["⊘", "rejected"], abandoned: ["✕", "abandoned"], lost: ["?", "lost"],
-  unasked: ["◆", "not asked for"], intended: ["○", "intended"], submitted: ["▶", "running"], finished: ["●", "finished"],
+  candidate: ["○", "proposed"],
+  approved: ["◔", "approved"],
+  running: ["▶", "running"],
+  completed: ["●", "measured"],
+  failed: ["✕", "failed"],
+  rejected: ["⊘", "rejected"],
+  abandoned: ["✕", "abandoned"],
+  lost: ["?", "lost"],
+  unasked: ["◆", "not asked for"],
+  intended: ["○", "intended"],
+  submitted: ["▶", "running"],
+  finished: ["●", "finished"],
 };
 
 function chip(status) {

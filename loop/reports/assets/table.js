@@ -2,26 +2,6 @@
 
 const PER_PAGE = 50;
 
-/** Candidates, and results that nobody asked for, as rows of one table. */
-function tableRows(view) {
-  const rows = view.candidates.map((one, order) => {
-    const results = one.results.map((k) => view.results[k]);
-    const last = results.filter((r) => r.counts).at(-1) ?? null;
-    return { key: one.id, hash: `#c/${one.id}`, order, text: one.text, status: one.status, batch: one.batch, mean: one.mean, std: one.std,
-      value: last?.value ?? null, error: last?.std ?? null, source: last?.source ?? "", limit: results.find((r) => r.limit) ?? null,
-      isOther: Boolean(last?.note), oracle: one.oracle, isReplicate: one.is_replicate, reason: one.reason };
-  });
-  view.results.forEach((r, k) => {
-    if (!r.candidate) rows.push({ key: r.id, hash: `#r/${r.id}`, order: view.candidates.length + k, text: r.text, status: "unasked", batch: null, mean: r.mean, std: r.pstd,
-      value: r.counts ? r.value : null, error: r.std, source: r.source, limit: r.limit ? r : null, isOther: false, oracle: "", isReplicate: false, reason: r.retracted && `retracted: ${r.retracted}` });
-  });
-  for (const row of rows) {
-    row.off = row.value !== null && row.mean !== null && !row.isOther ? (row.value - row.mean) / Math.hypot(row.std, row.error) : null;
-    row.search = `${row.text} ${row.key} ${row.status} ${(STATES[row.status] ?? ["", ""])[1]} ${row.oracle} ${row.source}`.toLowerCase();
-  }
-  return rows;
-}
-
 const COLUMNS = [
   { title: "Liquid", of: (r) => r.text },
   { title: "State", of: (r) => r.status, className: "wide-only" },
@@ -34,20 +14,61 @@ const COLUMNS = [
 
 function candidatesTable(state) {
   const asked = { words: "", status: "", sort: null, isDown: true, page: 0 };
-  let rows = [], seen = new Set();
-  const search = el("input", { type: "search", id: "search", placeholder: "LiFSI EC, c012, failed …", autocomplete: "off", oninput: () => { asked.words = search.value; asked.page = 0; show(); } });
-  const status = el("select", { id: "status", onchange: () => { asked.status = status.value; asked.page = 0; show(); } });
+  let rows = [],
+    seen = new Set();
+  const search = el("input", {
+    type: "search",
+    id: "search",
+    placeholder: "LiFSI EC, c012, failed …",
+    autocomplete: "off",
+    oninput: () => {
+      asked.words = search.value;
+      asked.page = 0;
+      show();
+    },
+  });
+  const status = el("select", {
+    id: "status",
+    onchange: () => {
+      asked.status = status.value;
+      asked.page = 0;
+      show();
+    },
+  });
   const found = el("p", { class: "found", role: "status" });
   const body = el("tbody");
-  const heads = COLUMNS.map((column, k) => el("th", { scope: "col", class: [column.right && "n", column.className].filter(Boolean).join(" ") || null },
-    el("button", { type: "button", class: "sort", onclick: () => sortBy(k) }, column.title, el("span", { class: "arrow", "aria-hidden": "true" }))));
+  const heads = COLUMNS.map((column, k) =>
+    el(
+      "th",
+      { scope: "col", class: [column.right && "n", column.className].filter(Boolean).join(" ") || null },
+      el(
+        "button",
+        { type: "button", class: "sort", onclick: () => sortBy(k) },
+        column.title,
+        el("span", { class: "arrow", "aria-hidden": "true" }),
+      ),
+    ),
+  );
   const caption = el("caption", null, "Candidates and results that nobody asked for, the newest first");
   const pager = el("nav", { class: "pager", "aria-label": "Pages of the candidates" });
-  const node = el("div", null,
-    el("form", { class: "tools", role: "search", "aria-label": "Candidates", onsubmit: (event) => event.preventDefault() },
-      el("label", { class: "grow" }, "Search ", search), el("label", null, "State ", status),
-      el("button", { type: "button", onclick: () => save() }, "Save as CSV")),
-    found, el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Table of candidates" }, el("table", { class: "candidates" }, caption, el("thead", null, el("tr", null, heads)), body)), pager);
+  const node = el(
+    "div",
+    null,
+    el(
+      "form",
+      { class: "tools", role: "search", "aria-label": "Candidates", onsubmit: (event) => event.preventDefault() },
+      el("label", { class: "grow" }, "Search ", search),
+      el("label", null, "State ", status),
+      el("button", { type: "button", onclick: () => save() }, "Save as CSV"),
+    ),
+    found,
+    el(
+      "div",
+      { class: "wide", tabindex: 0, role: "region", "aria-label": "Table of candidates" },
+      el("table", { class: "candidates" }, caption, el("thead", null, el("tr", null, heads)), body),
+    ),
+    pager,
+  );
 
   const sortBy = (k) => {
     asked.isDown = asked.sort === k ? !asked.isDown : Boolean(COLUMNS[k].right);
@@ -57,11 +78,14 @@ function candidatesTable(state) {
   };
   const chosen = () => {
     const words = asked.words.toLowerCase().split(/\s+/).filter(Boolean);
-    const kept = rows.filter((r) => (!asked.status || r.status === asked.status) && words.every((w) => r.search.includes(w)));
+    const kept = rows.filter(
+      (r) => (!asked.status || r.status === asked.status) && words.every((w) => r.search.includes(w)),
+    );
     const of = asked.sort === null ? (r) => r.order : COLUMNS[asked.sort].of;
     const way = asked.isDown ? -1 : 1;
     return kept.sort((a, b) => {
-      const x = of(a), y = of(b);
+      const x = of(a),
+        y = of(b);
       if (x === null || y === null) return x === y ? b.order - a.order : x === null ? 1 : -1;
       return (x < y ? -1 : x > y ? 1 : 0) * way || b.order - a.order;
     });
@@ -71,52 +95,127 @@ function candidatesTable(state) {
     const nPages = Math.max(1, Math.ceil(all.length / PER_PAGE));
     asked.page = Math.min(asked.page, nPages - 1);
     const first = n === PER_PAGE ? asked.page * PER_PAGE : 0;
-    heads.forEach((head, k) => head.setAttribute("aria-sort", asked.sort === k ? (asked.isDown ? "descending" : "ascending") : "none"));
+    heads.forEach((head, k) =>
+      head.setAttribute("aria-sort", asked.sort === k ? (asked.isDown ? "descending" : "ascending") : "none"),
+    );
     for (const part of node.children) part.hidden = part !== found && !rows.length;
-    put(found, rows.length ? `${count(all.length)} of ${count(rows.length)} shown` + (n !== PER_PAGE && all.length > n ? `, the first ${count(n)} on paper` : "") : "No candidate has been proposed yet.");
+    put(
+      found,
+      rows.length
+        ? `${count(all.length)} of ${count(rows.length)} shown` +
+            (n !== PER_PAGE && all.length > n ? `, the first ${count(n)} on paper` : "")
+        : "No candidate has been proposed yet.",
+    );
     const focused = document.activeElement?.dataset?.key;
-    put(body, all.slice(first, first + n).map((row) => tableRow(row, state.arrived?.has(row.key), state.waiting?.claims?.[row.key])));
+    put(
+      body,
+      all
+        .slice(first, first + n)
+        .map((row) => tableRow(row, state.arrived?.has(row.key), state.waiting?.claims?.[row.key])),
+    );
     if (focused) body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    const go = (page, words) => el("button", { type: "button", disabled: page < 0 || page >= nPages, onclick: () => { asked.page = page; show(); node.scrollIntoView({ block: "start" }); } }, words);
-    put(pager, nPages > 1 && [go(0, "First"), go(asked.page - 1, "Previous"), el("span", null, `Page ${count(asked.page + 1)} of ${count(nPages)}`), go(asked.page + 1, "Next"), go(nPages - 1, "Last")]);
+    const go = (page, words) =>
+      el(
+        "button",
+        {
+          type: "button",
+          disabled: page < 0 || page >= nPages,
+          onclick: () => {
+            asked.page = page;
+            show();
+            node.scrollIntoView({ block: "start" });
+          },
+        },
+        words,
+      );
+    put(
+      pager,
+      nPages > 1 && [
+        go(0, "First"),
+        go(asked.page - 1, "Previous"),
+        el("span", null, `Page ${count(asked.page + 1)} of ${count(nPages)}`),
+        go(asked.page + 1, "Next"),
+        go(nPages - 1, "Last"),
+      ],
+    );
   };
   const refresh = () => {
     rows = tableRows(state.view);
     const states = [...new Set(rows.map((r) => r.status))];
-    put(status, el("option", { value: "" }, "all"), states.map((s) => el("option", { value: s }, `${(STATES[s] ?? ["", s])[1]} (${count(rows.filter((r) => r.status === s).length)})`)));
+    put(
+      status,
+      el("option", { value: "" }, "all"),
+      states.map((s) =>
+        el(
+          "option",
+          { value: s },
+          `${(STATES[s] ?? ["", s])[1]} (${count(rows.filter((r) => r.status === s).length)})`,
+        ),
+      ),
+    );
     status.value = states.includes(asked.status) ? asked.status : "";
     asked.status = status.value;
     show();
   };
   const save = () => {
-    const head = ["id", "liquid", "state", "batch", "predicted_mS_cm", "predicted_sd_mS_cm", "reported_mS_cm", "standard_uncertainty_mS_cm", "source"];
+    const head = [
+      "id",
+      "liquid",
+      "state",
+      "batch",
+      "predicted_mS_cm",
+      "predicted_sd_mS_cm",
+      "reported_mS_cm",
+      "standard_uncertainty_mS_cm",
+      "source",
+    ];
     const lines = chosen().map((r) => [r.key, r.text, r.status, r.batch, r.mean, r.std, r.value, r.error, r.source]);
-    const url = URL.createObjectURL(new Blob([[head, ...lines].map((line) => line.map(csvCell).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" }));
+    const url = URL.createObjectURL(
+      new Blob([[head, ...lines].map((line) => line.map(csvCell).join(",")).join("\r\n") + "\r\n"], {
+        type: "text/csv",
+      }),
+    );
     el("a", { href: url, download: `${state.view.name}-candidates.csv` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   };
   refresh();
-  return { node, refresh, showAll: () => show(500), showPage: () => show(), filter: (value) => { asked.status = value; asked.words = ""; search.value = ""; asked.page = 0; refresh(); } };
+  return {
+    node,
+    refresh,
+    showAll: () => show(500),
+    showPage: () => show(),
+    filter: (value) => {
+      asked.status = value;
+      asked.words = "";
+      search.value = "";
+      asked.page = 0;
+      refresh();
+    },
+  };
 }
 
 function tableRow(row, isNew, robot) {
   const claim = robot && el("span", { class: "faint" }, ` taken on by ${robot}`);
   const cells = [
-    el("td", null, el("a", { href: row.hash, "data-key": row.key }, row.text), el("code", { class: "id" }, row.key), el("span", { class: "phone-only" }, chip(row.status), claim?.cloneNode(true)), row.isReplicate && " replicate", isNew && el("strong", null, " new")),
+    el(
+      "td",
+      null,
+      el("a", { href: row.hash, "data-key": row.key }, row.text),
+      el("code", { class: "id" }, row.key),
+      el("span", { class: "phone-only" }, chip(row.status), claim?.cloneNode(true)),
+      row.isReplicate && " replicate",
+      isNew && el("strong", null, " new"),
+    ),
     el("td", { class: "wide-only" }, chip(row.status), claim),
     el("td", { class: "n wide-only" }, row.batch ?? "–"),
     el("td", { class: "n wide-only" }, row.mean === null ? "–" : pm(row.mean, row.std)),
-    el("td", { class: "n" }, row.value !== null ? pm(row.value, row.error) : row.limit ? `${row.limit.limit} ${num(row.limit.value)}` : "–"),
+    el(
+      "td",
+      { class: "n" },
+      row.value !== null ? pm(row.value, row.error) : row.limit ? `${row.limit.limit} ${num(row.limit.value)}` : "–",
+    ),
     el("td", { class: "n wide-only" }, row.isOther ? "other liquid" : num(row.off, 2)),
     el("td", { class: "wide-only" }, row.source || "–"),
   ];
   return el("tr", { class: isNew ? "arrived" : null }, cells);
-}
-
-/** Text that a spreadsheet would compute gets an apostrophe. */
-function csvCell(value) {
-  if (value === null || value === undefined) return "";
-  let text = String(value);
-  if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;
-  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 }
