@@ -20,7 +20,7 @@ from saltloop.loop.server.answers import (
     RequestOut,
 )
 from saltloop.loop.server.inputs import Id, LeaseMinutes, Limit, Offset, Rejection, Robot, Word
-from saltloop.loop.server.result_states import recorded_states
+from saltloop.loop.server.result_states import ResultStates
 from saltloop.loop.server.site import (
     COMMON,
     CONFLICT,
@@ -71,7 +71,7 @@ def show_candidate(site: TheSite, candidate_id: Id) -> CandidateStoryOut:
         return CandidateStoryOut(
             **candidate_out(candidate, claims.claims_of(campaign)).model_dump(),
             why=candidate.why,
-            results=[one for one in recorded_states(campaign.record) if one.candidate_id == candidate_id],
+            results=ResultStates(campaign, {}).of_candidate(candidate),
             jobs=jobs,
             story=candidate_story(campaign, candidate),
         )

@@ -15,7 +15,7 @@ from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.verdict import Verdict
 from saltloop.loop.server.answers import Problem, Received, RequestOut, ResultOut, ResultPage, ResultState, VerdictOut
 from saltloop.loop.server.inputs import Id, Limit, Offset, Robot, Vouching, WordWithReason
-from saltloop.loop.server.result_states import result_states
+from saltloop.loop.server.result_states import ResultStates
 from saltloop.loop.server.site import COMMON, CONFLICT, NOT_FOUND, NotFoundError, Site, TheSite
 from saltloop.loop.server.steering import ANSWERS, answer
 from saltloop.loop.steering.request import Request as Asked
@@ -116,22 +116,25 @@ def list_results(
     limit: Limit = 100,
 ) -> ResultPage | Response:
     """Every result that was reported, and what became of it. In CSV no cell is taken for a formula."""
-    found = [
-        one for one in _states(site) if (not state or one.state in state) and candidate_id in (None, one.candidate_id)
-    ]
-    items = found[offset : offset + limit]
+    with site.reading.now() as campaign:
+        states = ResultStates(campaign, site.incoming.waiting())
+        ids = states.ids()
+        if state or candidate_id is not None:
+            ids = [key for key in ids if _fits(states.of(key), state, candidate_id)]
+        items = [one for key in ids[offset : offset + limit] if (one := states.of(key)) is not None]
     if format == "csv":
-        return Response(_csv(items), media_type="text/csv", headers={"x-total": str(len(found))})
-    return ResultPage(total=len(found), offset=offset, items=items)
+        return Response(_csv(items), media_type="text/csv", headers={"x-total": str(len(ids))})
+    return ResultPage(total=len(ids), offset=offset, items=items)
 
 
 @router.get("/results/{measurement_id}", responses=NOT_FOUND)
 def show_result(site: TheSite, measurement_id: Id) -> ResultOut:
     """What became of one result."""
-    for one in _states(site):
-        if one.measurement_id == measurement_id:
-            return one
-    raise NotFoundError(f"There is no result {measurement_id[:80]!r}.")
+    with site.reading.now() as campaign:
+        found = ResultStates(campaign, site.incoming.waiting()).of(measurement_id)
+    if found is None:
+        raise NotFoundError(f"There is no result {measurement_id[:80]!r}.")
+    return found
 
 
 @router.post("/results/{measurement_id}/release", responses=NOT_FOUND | CONFLICT | ANSWERS)
@@ -162,9 +165,8 @@ def _decide(site: Site, kind: type[Asked], measurement_id: str, word: Vouching |
     return answer(site, kind, word, measurement_ids=(measurement_id,), reason=word.reason)
 
 
-def _states(site: Site) -> list[ResultOut]:
-    with site.reading.now() as campaign:
-        return result_states(campaign, site.incoming.waiting())
+def _fits(one: ResultOut | None, states: Sequence[str] | None, candidate_id: str | None) -> bool:
+    return one is not None and (not states or one.state in states) and candidate_id in (None, one.candidate_id)
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
