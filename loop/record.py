@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from saltloop.loop import record_results
+from saltloop.loop import record_candidates, record_results
 from saltloop.loop.events import Event
-from saltloop.loop.failures import is_of_liquid
 from saltloop.loop.record_items import SETTLED, Call, Candidate, CandidateStatus, Held, Job, Result
 
 
@@ -122,75 +121,32 @@ class CampaignRecord:
         self.is_fit_stale = False
 
     def _batch_proposed(self, data: dict[str, Any]) -> None:
-        self.batches.append(data)
-        for entry in data["candidates"]:
-            self.candidates[entry["candidate_id"]] = Candidate(
-                candidate_id=entry["candidate_id"],
-                iteration=data["iteration"],
-                assigned_to=entry.get("assigned_to", data["assigned_to"]),
-                formulation=entry["formulation"],
-                formulation_id=entry["formulation_id"],
-                text=entry["text"],
-                why=entry,
-                oracle=entry.get("source", "oracle"),
-            )
-
-        if replaced := data.get("replaces"):
-            self._candidate_rejected({**replaced, "candidate_ids": [replaced["candidate_id"]]})
+        record_candidates.propose(self, data)
 
     def _candidate_approved(self, data: dict[str, Any]) -> None:
         for candidate_id in data["candidate_ids"]:
             self.candidates[candidate_id].status = "approved"
 
     def _candidate_rejected(self, data: dict[str, Any]) -> None:
-        for candidate_id in data["candidate_ids"]:
-            self.settle(candidate_id, "rejected", data["reason"])
-            if data.get("is_infeasible"):
-                self._note_infeasible(self.candidates[candidate_id], "rejected", data["reason"])
+        record_candidates.reject(self, data)
 
     def _candidates_failed(self, data: dict[str, Any]) -> None:
-        for entry in data["failures"]:
-            is_final = is_of_liquid(entry["status"], is_retryable=False)
-            if entry.get("report_id"):
-                self.failure_reports[entry["report_id"]] = entry["report"]
-            self.count_call(Call(entry["candidate_id"], entry["status"], is_final), cost=entry.get("cost"))
-            if entry["candidate_id"] is not None:
-                self._fail(self.candidates[entry["candidate_id"]], entry["status"], entry["reason"], is_final=is_final)
-            elif is_final:
-                liquid = {"formulation": entry["formulation"], "kind": entry["status"], "reason": entry["reason"]}
-                self.infeasible[entry["formulation_id"]] = liquid
+        record_candidates.report_failures(self, data)
 
     def _job_intended(self, data: dict[str, Any]) -> None:
-        self.jobs[data["job_key"]] = Job(
-            data["job_key"], data["candidate_id"], data["attempt"], oracle=data.get("oracle_name", "oracle")
-        )
+        record_candidates.intend_job(self, data)
 
     def _job_submitted(self, data: dict[str, Any]) -> None:
-        job = self.jobs[data["job_key"]]
-        job.status = "submitted"
-        self.candidates[job.candidate_id].status = "running"
+        record_candidates.submit_job(self, data)
 
     def _job_lost(self, data: dict[str, Any]) -> None:
-        job = self.jobs[data["job_key"]]
-        job.status, job.reason = "lost", data["reason"]
-        self.settle(job.candidate_id, "lost", data["reason"])
+        record_candidates.lose_job(self, data)
 
     def _job_finished(self, data: dict[str, Any]) -> None:
-        job = self.jobs[data["job_key"]]
-        job.status, job.outcome_sha256, job.wall_s = "finished", data["outcome_sha256"], data["wall_s"]
-        self.oracle_s += data["wall_s"]
-        self.count_call(Call(job.candidate_id, "ok"))
+        record_candidates.finish_job(self, data)
 
     def _job_failed(self, data: dict[str, Any]) -> None:
-        job = self.jobs[data["job_key"]]
-        job.status, job.reason, job.is_retryable = "failed", data["reason"], data["is_retryable"]
-        job.wall_s = data["wall_s"]
-        self.oracle_s += data["wall_s"]
-        is_final = not data["will_retry"] and is_of_liquid(data["kind"], is_retryable=job.is_retryable)
-        self.count_call(Call(job.candidate_id, data["kind"], is_final))
-        if not data["will_retry"]:
-            self._fail(self.candidates[job.candidate_id], data["kind"], data["reason"], is_final=is_final)
-            self.candidates[job.candidate_id].status = "failed" if job.is_retryable else "abandoned"
+        record_candidates.fail_job(self, data)
 
     def _result_ingested(self, data: dict[str, Any]) -> None:
         for entry in data["results"]:
@@ -253,18 +209,6 @@ class CampaignRecord:
         if from_file:
             self.file_says = {**self.file_says, section: value}
         self.last_stop = {}
-
-    def _fail(self, candidate: Candidate, kind: str, reason: str, *, is_final: bool) -> None:
-        self.settle(candidate.candidate_id, "abandoned" if is_final else "failed", reason)
-        if is_final:
-            self._note_infeasible(candidate, kind, reason)
-        else:
-            candidate.may_come_again = True
-            self.machine_failures[candidate.formulation_id] += 1
-
-    def _note_infeasible(self, candidate: Candidate, kind: str, reason: str) -> None:
-        entry = {"formulation": candidate.formulation, "kind": kind, "reason": reason}
-        self.infeasible[candidate.formulation_id] = entry
 
     def count_call(self, call: Call, *, cost: float | None = None) -> None:
         """Count an oracle call that came to an end, and what it cost: by the oracle's price where it does not say."""

@@ -8,6 +8,7 @@ from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, CampaignFileError
 from saltloop.loop.fork import fork
+from saltloop.loop.knowledge import Knowledge
 from saltloop.loop.replay import verify
 from saltloop.loop.reports.log import log_lines
 from saltloop.loop.reports.report import status
@@ -195,7 +196,7 @@ def test_simulated_results_of_an_earlier_campaign_are_made_experiment_equivalent
     with Campaign.open(child.with_suffix("")) as campaign:
         strategy = SurrogateStrategy(campaign)
         assert all(m.source == "experiment" for m in strategy.known_measurements())
-        results = strategy._results(campaign)
+        results = Knowledge(campaign.settings, campaign.species).results(campaign)
         assert len(results) == 8
         (equivalent, *_) = strategy.discrepancy(results).as_experiments(results)
         assert equivalent.standard_uncertainty > results[0].standard_uncertainty
