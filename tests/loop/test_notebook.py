@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -220,6 +221,37 @@ def test_while_another_process_writes_everything_is_left_for_it(campaign, capsys
     assert campaign.frame()["value"].tolist() == [9.1, 8.7]
     assert campaign.status()["state"].startswith("paused")
     assert len(campaign.candidates("open")) == 1
+
+
+@pytest.mark.slow
+def test_beside_a_run_that_watches(tmp_path):
+    """A real 'saltloop run --watch' holds the lock; the notebook asks, tells and pauses all the same."""
+    lines = [f"{0.3 + 0.1 * k:.1f} mol/kg LiPF6 in EC:DMC 1:1 (w/w),{5 + 0.3 * k},mS/cm,0.2" for k in range(12)]
+    (tmp_path / "mine.csv").write_text("\n".join(["formulation,value,unit,standard_uncertainty", *lines]) + "\n")
+    how = {"data": [str(tmp_path / "mine.csv")], "surrogate": {"architecture": "gp"}, "acquisition": {"batch_size": 1}}
+    campaign = Campaign.create(tmp_path / "lab", {**SETTINGS, **how}, by="ana", quiet=True)
+    command = [sys.executable, "-m", "saltloop.loop.cli", "run", str(campaign.folder), "--watch", "-q"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+        try:
+            until = time.monotonic() + 120
+            while "batch_proposed" not in set(campaign.log()["type"]):
+                assert run.poll() is None
+                assert time.monotonic() < until, "the run has proposed nothing"
+                time.sleep(0.2)
+            todo = campaign.ask(2, wait_s=120)
+            assert len(todo) == 2
+            todo["conductivity"] = [9.1, 8.7]
+            campaign.tell(todo, uncertainty=0.02)
+            campaign.pause("enough for today")
+            while campaign.status()["requests_waiting"]:
+                assert time.monotonic() < until, "the run has taken nothing in"
+                time.sleep(0.2)
+        finally:
+            run.kill()
+    assert campaign.status()["state"].startswith("paused")
+    log = campaign.log()
+    assert set(log["actor"][log["type"].isin(["result_ingested", "result_quarantined", "paused"])]) == {"ana"}
+    assert len(campaign.frame()) == 2
 
 
 def test_predictions_are_a_frame(campaign):
