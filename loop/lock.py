@@ -16,6 +16,8 @@ from saltloop.loop.state import utc_now
 
 #: How long to wait for a holder that says it will not be long, and how long one of those waits for another.
 PATIENCE_S, SHORT_PATIENCE_S = 30.0, 2.0
+#: How long a lock file may be empty while its holder writes it.
+WRITING_S = 0.5
 
 
 class CampaignLock:
@@ -57,12 +59,12 @@ class CampaignLock:
                 "token": self._token,
             }
         ).encode()
-        until = time.monotonic() + (SHORT_PATIENCE_S if self._is_brief else PATIENCE_S)
+        start = time.monotonic()
         while True:
             try:
                 descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             except FileExistsError:
-                self._clear_or_refuse(may_wait=time.monotonic() < until)
+                self._clear_or_refuse(waited_s=time.monotonic() - start)
                 continue
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -83,12 +85,12 @@ class CampaignLock:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
 
-    def _clear_or_refuse(self, *, may_wait: bool) -> None:
+    def _clear_or_refuse(self, *, waited_s: float) -> None:
         holder = _read(self.path)
         if holder is None:
             return
         if not self._steal and not _is_provably_dead(holder):
-            if may_wait and holder.get("is_brief"):
+            if waited_s < self._patience_s(holder):
                 time.sleep(0.05)
                 return
             raise LockedError(
@@ -106,6 +108,13 @@ class CampaignLock:
             with contextlib.suppress(FileExistsError):
                 os.link(aside, self.path)
         aside.unlink()
+
+    def _patience_s(self, holder: dict[str, Any]) -> float:
+        if not holder:  # it is being written
+            return WRITING_S
+        if not holder.get("is_brief"):
+            return 0.0
+        return SHORT_PATIENCE_S if self._is_brief else PATIENCE_S
 
 
 def holder_of(path: Path) -> dict[str, Any] | None:

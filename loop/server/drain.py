@@ -16,7 +16,7 @@ from pathlib import Path
 
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.loop.campaign import LOCK_NAME, Campaign
-from saltloop.loop.errors import EXIT_ERROR, EXIT_LOCKED, EXIT_WAITING, LockedError
+from saltloop.loop.errors import EXIT_ERROR, EXIT_LOCKED, EXIT_WAITING, CampaignError, LockedError
 from saltloop.loop.lab.spool_drain import is_drained
 from saltloop.loop.lock import holder_of
 from saltloop.loop.steering.queue import take_requests, waiting_requests
@@ -41,6 +41,7 @@ def take_waiting(folder: Path, say: Callable[[str], None] = lambda text: None) -
     """Take in everything that waits; False if requests remain that only a run can do.
 
     Raises:
+        CampaignError: results wait for a campaign that is closed.
         LockedError: another process writes the campaign.
     """
     from saltloop.loop.lab.receiving import Receiver
@@ -53,6 +54,8 @@ def take_waiting(folder: Path, say: Callable[[str], None] = lambda text: None) -
         except NeedsRunError:
             is_complete = False
         Receiver(campaign, SurrogateStrategy(campaign), say).receive()
+        if campaign.record.is_closed and not is_drained(folder):
+            raise CampaignError("the campaign was closed before the results in its spool were taken in")
     return is_complete
 
 

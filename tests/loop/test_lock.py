@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from saltloop.loop.errors import LockedError
@@ -71,3 +72,22 @@ def test_an_unreadable_lock_is_not_taken_for_a_free_one(path):
     path.write_text("")
     with pytest.raises(LockedError, match="--steal-lock"):
         CampaignLock(path).acquire()
+
+
+def test_one_that_is_held_for_a_moment_is_waited_for(path):
+    brief = CampaignLock(path, is_brief=True)
+    brief.acquire()
+    timer = threading.Timer(0.3, brief.release)
+    timer.start()
+    with CampaignLock(path) as lock:
+        lock.check()
+    timer.join()
+
+
+def test_a_lock_that_is_only_just_being_written_is_waited_for(path):
+    path.touch()
+    timer = threading.Timer(0.1, path.unlink)
+    timer.start()
+    with CampaignLock(path) as lock:
+        lock.check()
+    timer.join()

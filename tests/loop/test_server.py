@@ -261,6 +261,17 @@ def test_a_request_that_needs_the_model_waits_for_a_run(folder):
     assert drainer.problem == ""
 
 
+def test_what_waits_for_a_closed_campaign_is_said_and_kept(client, folder):
+    client.post("/v1/results", json=told("x"))
+    with Campaign.open(folder) as campaign:
+        campaign.append("closed", {"reason": "over"})
+    drainer = client.app.state.site.drainer = Drainer(folder)
+    drainer._stop.set()
+    drainer._drain()
+    assert "closed before the results" in client.get("/v1/campaign").json()["waiting"]["problem"]
+    assert not is_drained(folder)
+
+
 # Steering
 
 

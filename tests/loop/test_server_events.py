@@ -5,7 +5,7 @@ import http.client
 import pytest
 from lab_campaign import start
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.server import events
+from saltloop.loop.server import events, guard
 from saltloop.loop.server.drain import take_waiting
 from saltloop.loop.server.guard import Limits
 from server_client import TOKEN, Stream, client_of, served, told
@@ -74,6 +74,17 @@ def test_streams_are_limited_in_number_and_give_their_place_back(folder, monkeyp
 def test_a_wrong_last_event_id_is_refused(folder):
     with served(folder) as port:
         assert Stream(port, **{"Last-Event-ID": "x"}).answer.status == 422
+
+
+def test_a_body_that_does_not_arrive_is_given_up(folder, monkeypatch):
+    monkeypatch.setattr(guard, "BODY_S", 0.2)
+    with served(folder) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.putrequest("POST", "/v1/results")
+        connection.putheader("Authorization", f"Bearer {TOKEN}")
+        connection.putheader("Content-Length", "100")
+        connection.endheaders(b"only this")
+        assert connection.getresponse().status == 408
 
 
 def test_a_chunked_body_that_never_ends_is_cut_off(folder):
