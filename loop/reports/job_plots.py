@@ -93,6 +93,13 @@ KINDS = (
 )
 
 
+#: Columns under names that a reader knows.
+LABELS = {
+    "nernst_einstein_in_box": "Nernst–Einstein, in this box",
+    "collective": "collective (Einstein–Helfand)",
+}
+
+
 def job_plots(folder: Path, fitted: Mapping[str, Any]) -> list[Plot]:
     """Plots of the job in ``folder``; none where it has left none.
 
@@ -152,7 +159,11 @@ def _series(
         label = "charge (per ion)"
     error = table.get(f"{plain}_error ({unit}", table.get(f"{plain.removesuffix('_in_box')}_error ({unit}"))
     keep = _kept(x, y, kind)
-    found: dict[str, Any] = {"label": label.replace("_", " "), "x": _short(x[keep]), "y": _short(y[keep])}
+    found: dict[str, Any] = {
+        "label": LABELS.get(label, label.replace("_", " ")),
+        "x": _short(x[keep]),
+        "y": _short(y[keep]),
+    }
     if error is not None:
         found["error"] = _short(_numbers(error)[keep])
     window = fitted.get(label)

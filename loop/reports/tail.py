@@ -66,12 +66,13 @@ def _words(
 ) -> str:
     if edge is None:
         return f"The campaign has added {some(n_added, 'value')}; the data sets hold none to compare with."
-    share = 100 * above_added / n_added if n_added else 0.0
     said = f"The best tenth of the data sets' {n_before} values lies above {edge:.1f} mS/cm. "
     if not n_added:
         return said + "The campaign has not added a value yet."
-    said += (
-        f"Of the {some(n_added, 'value')} that the campaign added, {above_added} do ({share:.0f} %), so that the tail "
-    )
-    said += f"now holds {above_before + above_added} instead of {above_before}."
+    added = some(n_added, "value")
+    if not above_added:
+        said += f"None of the {added} that the campaign added does, so that the tail is as it was."
+    else:
+        share = f"{above_added} of the {added} that the campaign added ({100 * above_added / n_added:.0f} %)"
+        said += f"So do {share}: the tail now holds {above_before + above_added} instead of {above_before}."
     return said + " Simulated values are counted as they came." * is_simulated

@@ -111,9 +111,13 @@ function markDirty(node) {
   if (one.isSeen) drawNow(one);
 }
 
-/** For a printout, which shows what was never scrolled to. */
-function drawAll() {
+/** Whether what is drawn now goes onto paper, which is narrower than most screens and shows what was never scrolled to. */
+let isPaper = false;
+
+function drawAll({ forPaper }) {
+  isPaper = forPaper;
   for (const [node, one] of drawings)
     if (!node.isConnected) drawings.delete(node);
-    else if (one.isDirty) drawNow(one);
+    else if (forPaper || one.isSeen) drawNow(one);
+    else one.isDirty = true;
 }

@@ -31,7 +31,7 @@ function figure({ id, title, level = 3, height = 300, make, tools }) {
   };
   const draw = () => {
     if (!spec || spec.empty || !plot.clientWidth) return;
-    const width = plot.clientWidth;
+    const width = isPaper ? (plot.closest(".pair") ? 380 : 720) : plot.clientWidth;
     const tall = spec.isSquare ? Math.min(width, 430) : Math.min(height, Math.max(220, width * 0.72));
     const { node: picture, sx, sy } = chart(spec, width, tall);
     put(plot, picture);

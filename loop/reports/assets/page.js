@@ -88,9 +88,12 @@ class Page {
     window.addEventListener("beforeprint", () => {
       this.candidates.showAll();
       document.body.classList.toggle("prints-story", this.dialog.open);
-      drawAll();
+      drawAll({ forPaper: true });
     });
-    window.addEventListener("afterprint", () => this.candidates.showPage());
+    window.addEventListener("afterprint", () => {
+      this.candidates.showPage();
+      drawAll({ forPaper: false });
+    });
     this.show({ isFirst: true });
     this.follow();
   }
