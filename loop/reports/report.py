@@ -99,16 +99,20 @@ def status_text(campaign: Campaign) -> str:
 
 
 def best_result(campaign: Campaign) -> dict[str, Any] | None:
-    """The highest conductivity that the campaign itself measured or simulated, as it arrived."""
+    """The highest conductivity (mS/cm) that the campaign itself measured or simulated, and of which liquid."""
     results = campaign.record.valid_results()
     if not results:
         return None
     best = max(results, key=lambda r: convert(r.measurement["value"], r.measurement["unit"], "mS/cm"))
     candidate = campaign.record.candidates.get(best.candidate_id or "")
+    measured = best.measurement
     return {
         "candidate_id": best.candidate_id,
-        "text": candidate.text if candidate else str(campaign.formulation_of(best)),
-        **{key: best.measurement[key] for key in ("value", "unit", "standard_uncertainty", "source")},
+        "text": candidate.text if candidate and not best.note else str(campaign.formulation_of(best)),
+        "value": convert(measured["value"], measured["unit"], "mS/cm"),
+        "unit": "mS/cm",
+        "standard_uncertainty": convert(measured["standard_uncertainty"], measured["unit"], "mS/cm"),
+        "source": measured["source"],
     }
 
 

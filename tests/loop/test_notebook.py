@@ -275,6 +275,16 @@ def test_it_says_where_it_stands_and_markup_is_inert(campaign):
     assert "predicted" in campaign.story(todo.index[0])
 
 
+def test_the_best_is_told_in_its_unit_and_of_the_liquid_that_was_made(campaign):
+    todo = campaign.ask(1)
+    made = {"candidate_id": todo.index[0], "actual": "EC 0.5 mass_fraction; DMC 0.5 mass_fraction; LiPF6 1.1 mol/kg"}
+    campaign.tell({**made, "value": 1.05, "unit": "S/m", "standard_uncertainty": 0.02})
+    best = campaign.status()["best"]
+    assert (best["value"], best["unit"], best["standard_uncertainty"]) == (pytest.approx(10.5), "mS/cm", 0.2)
+    assert best["text"] == "1.1 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
+    assert "10.50 ± 0.20 mS/cm" in campaign._repr_html_()
+
+
 @pytest.mark.parametrize("n", [0, 1, 6, 12])
 def test_figures_are_drawn_with_none_with_one_and_with_some_results(campaign, n, tmp_path):
     if n:
