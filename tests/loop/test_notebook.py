@@ -254,6 +254,19 @@ def test_beside_a_run_that_watches(tmp_path):
     assert len(campaign.frame()) == 2
 
 
+def test_the_whole_loop_runs_in_a_cell(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Handle, "_strategy_of", lambda self, campaign: Knowing())
+    oracle = {"kind": "python", "factory": "fakes:ToyOracle"}
+    campaign = Campaign.create(tmp_path / "toy", {**SETTINGS, "oracle": oracle, "budget": {"rounds": 1}})
+    assert campaign.run() is campaign
+    assert campaign.status()["state"] == "stopped: 1 of 1 rounds are done"
+    told = capsys.readouterr().out
+    assert "2 job(s): " in told
+    assert "openmm gave" in told
+    figure = campaign.plot_progress()
+    assert figure.axes[0].get_xlabel() == "number of the result (openmm)"
+
+
 def test_predictions_are_a_frame(campaign):
     assert len(campaign.log()) == 1
     told = campaign.predict(LIQUID)
