@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -172,6 +173,16 @@ def _job_row(campaign: Campaign, job: Job, times: Times) -> JobRow:
         "fraction": fraction,
         "message": message,
     }
+
+
+def progress_marks(campaign: Campaign) -> tuple[float, ...]:
+    """When each running job last said how far it is: what changes in a view without an event."""
+    marks = []
+    for job in campaign.record.jobs.values():
+        if job.status == "submitted":
+            with contextlib.suppress(OSError):
+                marks.append((campaign.folder / "jobs" / job.job_key / "progress.json").stat().st_mtime)
+    return tuple(marks)
 
 
 def _progress(folder: Path) -> tuple[float | None, str]:

@@ -93,6 +93,17 @@ def test_a_result_arrives_without_reloading(live, a_result_arrives):
     assert page.evaluate("window.isTheSame")
 
 
+@pytest.mark.slow
+def test_how_far_a_job_is_comes_without_an_event(tab, served, token):
+    address, folder = served
+    page = tab(f"{address}#token={token}")
+    page.locator("#jobs", has_text="42 %").wait_for()
+    running = next(job for job in Campaign.read(folder).record.jobs.values() if job.status == "submitted")
+    told = folder / "jobs" / running.job_key / "progress.json"
+    told.write_text('{"fraction": 0.87, "message": "analysing"}')
+    page.locator("#jobs", has_text="87 % analysing").wait_for()
+
+
 def test_a_result_is_released_from_quarantine(live):
     page, folder = live
     give_name(page, "Bo")

@@ -1,5 +1,7 @@
 // Put the page together: from the data inside it (a report), or from the server that it came from (live).
 
+const PROGRESS_EVERY_MS = 15000;
+
 /** Text that was packed with gzip and base64. */
 async function unpack(text) {
   const plain = atob(text.trim()),
@@ -47,12 +49,17 @@ async function startLive(app, server) {
   page = new Page(app, state);
 
   const refresh = async () => {
-    const before = new Set(state.view.results.map((r) => r.id));
+    const before = state.view,
+      open = page.rowOf(page.asked);
     const fresh = await server.view();
-    if (!fresh) return;
-    const open = page.rowOf(page.asked);
     state.view = fresh;
-    const came = fresh.results.filter((r) => !before.has(r.id));
+    if (fresh.n_events === before.n_events) {
+      page.showNotices();
+      page.showEnd();
+      return;
+    }
+    const there = new Set(before.results.map((r) => r.id));
+    const came = fresh.results.filter((r) => !there.has(r.id));
     state.arrived = new Set(came.map((r) => r.candidate || r.id));
     await page.show();
     page.retell(open);
@@ -84,6 +91,8 @@ async function startLive(app, server) {
     isBusy = false;
   };
   listen(server, state, page, soon);
+  // How far a job is, is no event.
+  setInterval(() => state.view.jobs.some((job) => job.status === "submitted") && soon(), PROGRESS_EVERY_MS);
 }
 
 /** Follow the events for ever; a stream that breaks off is taken up again. */
