@@ -37,11 +37,14 @@ def main() -> None:
     parser.add_argument("--half", choices=("A", "B"), required=True)
     parser.add_argument("--split", choices=("papers", "salts", "solvents", "formulations"), required=True)
     parser.add_argument("--salt-descriptors", choices=("chosen", "all"), default="chosen")
+    parser.add_argument("--largest", type=float, help="descriptors no further than this many standard deviations")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the surrogate")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.salt_descriptors == "all":
         descriptors.SALT_NAMES = descriptors.DESCRIPTOR_NAMES
+    if arguments.largest:
+        descriptors.LARGEST = arguments.largest
     values = {name: json.loads(value) for name, value in (one.split("=") for one in arguments.set)}
     settings = SurrogateSettings.model_validate(values)
     rows, n_known = load_rows(Path(os.environ.get("SALTLOOP_SHARED", "../shared")))
