@@ -43,7 +43,13 @@ def _by_batch(campaign: Campaign, results: list[ResultRow]) -> list[dict[str, An
             "screened": batch["n_screened"],
             "results": n_results[batch["iteration"]],
             "hours": hours[batch["iteration"]],
-            "notes": batch["notes"],
+            "notes": [*batch["notes"], *map(_on_front, batch.get("front", ()))],
         }
         for batch in record.batches
     ]
+
+
+def _on_front(one: dict[str, Any]) -> str:
+    """A measured liquid that no other beats in all objectives, in words."""
+    told = (f"{name} {of['value']:.4g} {of['unit']}".strip() for name, of in one["objectives"].items())
+    return f"on the front: {one['text']}, {', '.join(told)}"

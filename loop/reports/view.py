@@ -53,7 +53,7 @@ def view(campaign: Campaign, known: Known | None = None) -> View:
         "is_paused": record.is_paused,
         "hold_reason": record.hold_reason,
         "approval": campaign.settings.approval,
-        "messages": [*campaign.messages, *known.problems, *cautions(campaign)],
+        "messages": [*campaign.messages, *known.problems, *cautions(campaign), *_objectives(campaign)],
         "requests_waiting": len(waiting_requests(campaign.folder)),
         "rounds": record.n_rounds,
         "species": species,
@@ -68,3 +68,14 @@ def view(campaign: Campaign, known: Known | None = None) -> View:
         "map": formulation_map(known),
         "costs": costs(campaign, results),
     }
+
+
+def _objectives(campaign: Campaign) -> list[str]:
+    """That the plots show one objective of several."""
+    names = [objective.name for objective in campaign.settings.objectives]
+    if len(names) < 2:
+        return []
+    return [
+        f"This campaign weighs {', '.join(names)}; the plots show the conductivity. The other objectives stand in the "
+        "candidates' stories, and the front in 'By batch' under Costs."
+    ]

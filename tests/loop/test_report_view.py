@@ -5,12 +5,14 @@ import gzip
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from dashboard_campaign import FILE, Maker, make_campaign
 from pydantic import TypeAdapter
+from saltloop.loop.acquisition.settings import ObjectiveSettings
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.cli import cli
 from saltloop.loop.errors import CampaignError
@@ -25,6 +27,8 @@ from saltloop.loop.reports.story_view import candidate_story_view
 from saltloop.loop.reports.tail import tail
 from saltloop.loop.reports.view import view
 from saltloop.loop.reports.view_types import CandidateStory, View
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,31 @@ def test_an_empty_campaign_has_a_view_that_says_why(empty):
     assert (shown["best"], shown["calibration"], shown["results"]) == ([], [], [])
     assert "not added a value yet" in shown["tail"]["words"]
     assert shown["map"]["why_not"] == ""
+
+
+@pytest.mark.parametrize("state", sorted(GOLDEN.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_records_of_earlier_versions_are_shown(state, tmp_path):
+    (tmp_path / "state.jsonl").write_bytes(state.read_bytes())
+    campaign = Campaign.read(tmp_path)
+    TypeAdapter(View).validate_python(view(campaign))
+    for candidate_id in campaign.record.candidates:
+        TypeAdapter(CandidateStory).validate_python(candidate_story_view(campaign, candidate_id))
+
+
+def test_several_objectives_are_said_and_their_front_is_told(empty):
+    wanted = [
+        ObjectiveSettings(quantity="conductivity", reference=5),
+        ObjectiveSettings(quantity="viscosity", reference=4),
+    ]
+    empty.settings = empty.settings.model_copy(update={"objectives": tuple(wanted)})
+    Maker(empty).propose(1)
+    told = {"conductivity": {"value": 9.0, "unit": "mS/cm"}, "viscosity": {"value": 3.0, "unit": "mPa s"}}
+    empty.record.batches[0]["front"] = [{"text": "a liquid", "objectives": told}]
+    shown = view(empty)
+    assert "weighs conductivity, viscosity" in shown["messages"][-1]
+    assert (
+        shown["costs"]["by_batch"][0]["notes"][-1] == "on the front: a liquid, conductivity 9 mS/cm, viscosity 3 mPa s"
+    )
 
 
 def test_data_sets_that_cannot_be_read_are_said(empty):
