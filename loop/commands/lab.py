@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 import click
-from saltloop.loop.campaign import Campaign, campaign_folder
+from saltloop.loop.campaign import campaign_folder
 from saltloop.loop.commands.options import (
     by_option,
     campaign_argument,
@@ -17,8 +16,7 @@ from saltloop.loop.commands.options import (
     steal_option,
 )
 from saltloop.loop.errors import CampaignError
-from saltloop.loop.lab.settings import Batch, LabSettings
-from saltloop.loop.settings import load_campaign_file
+from saltloop.loop.lab.settings import LabSettings
 
 FORMATS = ("csv", "json", "xlsx")
 
@@ -63,7 +61,9 @@ def ask(
     on it, that process proposes them at its next step, and this one waits for it.
     """
     from saltloop.loop.lab.asking import ask as propose
-    from saltloop.loop.lab.worklist import make_worklist
+    from saltloop.loop.lab.settings import adjusted
+    from saltloop.loop.lab.worklist import worklist_of
+    from saltloop.loop.lab.worklist_files import to_csv, to_json, write, write_sheet
     from saltloop.loop.screen import Screen
 
     kind = kind or (output.suffix.lstrip(".").casefold() if output else "csv")
@@ -71,52 +71,21 @@ def ask(
         raise click.UsageError(f"--output ends in {output.suffix if output else ''!r}; name the --format.")
     if kind == "xlsx" and output is None:
         raise click.UsageError("An XLSX workbook is no text: give its file with -o.")
-    lab = _lab_settings(campaign, batch, replicates)
+    try:
+        adjusted(LabSettings(), batch=batch)
+    except CampaignError as error:
+        raise click.UsageError(str(error)) from None
+    ids = None
     if not only_open:
         screen = Screen(is_quiet=quiet)
         ids = propose(campaign, n, person=person, screen=screen, steal_lock=steal_lock, wait_s=wait_s)
-    opened = Campaign.read(campaign_folder(campaign))
-    if only_open:
-        ids = [one.candidate_id for one in opened.record.open_candidates() if one.assigned_to == "lab"]
-    if not ids:
-        raise CampaignError("No candidate of the lab is open. 'saltloop ask' without --open proposes some.")
-    worklist = make_worklist(opened, [opened.record.candidates[one] for one in ids], lab)
-    _write(worklist, kind, output, sheet)
-
-
-def _lab_settings(campaign: Path, batch: str | None, replicates: int | None) -> LabSettings:
-    """As the campaign file says now, or as recorded where only the folder is named; options come before both."""
-    lab = Campaign.read(campaign).settings.lab if campaign.is_dir() else load_campaign_file(campaign).lab
-    if batch is not None:
-        found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*(g|mL|ml)\s*", batch)
-        if found is None or float(found[1]) <= 0:
-            raise click.UsageError(f"--batch {batch!r} is neither a mass such as '10 g' nor a volume such as '8 mL'.")
-        amount = {"mass_g" if found[2] == "g" else "volume_mL": float(found[1])}
-        lab = lab.model_copy(update={"batch": Batch(**amount)})
-    return lab if replicates is None else lab.model_copy(update={"replicates": replicates})
-
-
-def _write(worklist, kind: str, output: Path | None, sheet: Path | None) -> None:  # type: ignore[no-untyped-def]
-    from saltloop.loop.lab.sheet import to_html
-    from saltloop.loop.lab.worklist_files import to_csv, to_json, to_xlsx
-
-    try:
-        if kind == "xlsx":
-            assert output is not None
-            output.write_bytes(to_xlsx(worklist))
-        else:
-            text = to_csv(worklist) if kind == "csv" else to_json(worklist)
-            if output is None:
-                sys.stdout.write(text)
-            else:
-                output.write_text(text, encoding="utf-8", newline="")
-        if sheet is not None:
-            sheet.write_text(to_html(worklist), encoding="utf-8")
-    except OSError as error:
-        raise CampaignError(
-            f"The worklist could not be written ({error}). The candidates are proposed: 'saltloop ask --open' prints "
-            "them again."
-        ) from None
+    worklist = worklist_of(campaign, ids, batch=batch, replicates=replicates)
+    if output is not None:
+        write(worklist, output, kind)
+    else:
+        sys.stdout.write(to_csv(worklist) if kind == "csv" else to_json(worklist))
+    if sheet is not None:
+        write_sheet(worklist, sheet)
 
 
 @click.command()

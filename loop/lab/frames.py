@@ -9,6 +9,7 @@ from saltloop.chemistry.errors import DataError
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.result_liquid import liquid_of
 from saltloop.chemistry.result_schema import FAILURES, LabResult, lab_result
+from saltloop.chemistry.results_csv import is_for_reader
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.record_items import Held, Result
@@ -67,13 +68,13 @@ def results_frame(campaign: Campaign) -> pd.DataFrame:
 
 
 def results_from_frame(frame: pd.DataFrame) -> list[LabResult]:
-    """Results from a frame whose columns are fields of the schema; what is NaN or None is not given.
+    """Results from a frame whose columns are fields of the schema (or a worklist's). What is NaN or None is not given.
 
     Raises:
         DataError: names the row, the field and the remedy.
     """
     return [
-        _result({key: value for key, value in row.items() if not _is_missing(value)}, number)
+        _result({key: value for key, value in row.items() if not _is_missing(value) and not is_for_reader(key)}, number)
         for number, row in enumerate(_rows(frame), start=1)
     ]
 

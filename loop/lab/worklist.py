@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from saltloop.chemistry.formulation import Formulation
-from saltloop.loop.campaign import Campaign
+from saltloop.loop.campaign import Campaign, campaign_folder
+from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.plan import Plan, plan_batch
-from saltloop.loop.lab.settings import LabSettings
+from saltloop.loop.lab.settings import LabSettings, adjusted
+from saltloop.loop.naming import candidate_named
 from saltloop.loop.record_items import Candidate
+from saltloop.loop.settings import load_campaign_file
 
 #: Crockford's base 32: no letter that is taken for a digit.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -44,6 +48,29 @@ class Worklist:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"campaign": self.campaign, "vials": [_vial_dict(vial) for vial in self.vials]}
+
+
+def worklist_of(
+    path: Path, candidate_ids: Sequence[str] | None = None, *, batch: str | None = None, replicates: int | None = None
+) -> Worklist:
+    """The worklist for candidates of the lab, by default for all that are open.
+
+    Args:
+        path: the campaign's file, whose ``lab:`` then counts as it is now; or its folder, with the one on record.
+
+    Raises:
+        CampaignError: no candidate of the lab is open, or there is none of a given id.
+        FormulationError: as ``make_worklist``.
+    """
+    campaign = Campaign.read(campaign_folder(path))
+    lab = campaign.settings.lab if path.is_dir() else load_campaign_file(path).lab
+    if candidate_ids is None:
+        candidates = [one for one in campaign.record.open_candidates() if one.assigned_to == "lab"]
+    else:
+        candidates = [candidate_named(campaign, one) for one in candidate_ids]
+    if not candidates:
+        raise CampaignError("No candidate of the lab is open. 'saltloop ask' without --open proposes some.")
+    return make_worklist(campaign, candidates, adjusted(lab, batch=batch, replicates=replicates))
 
 
 def make_worklist(campaign: Campaign, candidates: Sequence[Candidate], lab: LabSettings | None = None) -> Worklist:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from saltloop.chemistry.results_csv import inert
@@ -18,6 +20,31 @@ TRAILING = (
     "status", "quantity", "value", "unit", "standard_uncertainty", "source", "external_id", "measured_at",
     "instrument", "lot", "note",
 )  # fmt: skip
+
+
+def write(worklist: Worklist, path: Path, kind: str = "") -> None:
+    """Write the worklist as CSV, JSON or XLSX: ``kind``, or by the ending of the file's name.
+
+    Raises:
+        CampaignError: it is none of these, or cannot be written.
+    """
+    kind = kind or path.suffix.lstrip(".").casefold()
+    writers: dict[str, Callable[[Worklist], str | bytes]] = {"csv": to_csv, "json": to_json, "xlsx": to_xlsx}
+    if kind not in writers:
+        raise CampaignError(f"A worklist is written as {', '.join(writers)}, not as {path.suffix!r}.")
+    content = writers[kind](worklist)
+    _save(path, content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def write_sheet(worklist: Worklist, path: Path) -> None:
+    """Write the page to print (HTML).
+
+    Raises:
+        CampaignError: it cannot be written.
+    """
+    from saltloop.loop.lab.sheet import to_html
+
+    _save(path, to_html(worklist).encode("utf-8"))
 
 
 def to_csv(worklist: Worklist) -> str:
@@ -104,6 +131,16 @@ def _cells(vial: Vial) -> dict[str, Any]:
         "source": "experiment",
         "external_id": vial.code,
     }
+
+
+def _save(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise CampaignError(
+            f"The worklist could not be written ({error}). The candidates are proposed: 'saltloop ask --open' prints "
+            "them again."
+        ) from None
 
 
 def _printable(cell: Any) -> Any:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from saltloop.loop.campaign import STATE_NAME
 from saltloop.loop.errors import CampaignError, LockedError
 from saltloop.loop.lab.frames import candidates_frame, results_frame
-from saltloop.loop.lab.verdict import RefusedError
 from saltloop.loop.naming import candidate_named
 from saltloop.loop.notebook.decisions import Decisions
-from saltloop.loop.notebook.frames import events_frame, predictions_frame, verdicts_frame
-from saltloop.loop.notebook.given import liquids_of, results_of
+from saltloop.loop.notebook.frames import events_frame, predictions_frame
+from saltloop.loop.notebook.given import liquids_of
+from saltloop.loop.notebook.lab import Lab
 from saltloop.loop.notebook.new import write_campaign_file
 from saltloop.loop.notebook.pictures import Pictures
 from saltloop.loop.notebook.screen import CellScreen
@@ -23,11 +23,11 @@ from saltloop.loop.reports import report
 
 if TYPE_CHECKING:
     import pandas as pd
-    from saltloop.loop.notebook.given import Liquids, Results
+    from saltloop.loop.notebook.given import Liquids
     from saltloop.loop.settings import CampaignSettings
 
 
-class Campaign(Decisions, Pictures):
+class Campaign(Lab, Decisions, Pictures):
     """A campaign, named by its file or its folder.
 
     It holds no lock between two calls, so that 'saltloop run', a server and other notebooks may work on the same
@@ -78,96 +78,6 @@ class Campaign(Decisions, Pictures):
             CampaignFileError: a setting is wrong, or the file is there and says something else.
         """
         return cls.open(write_campaign_file(Path(path), settings), by=by, quiet=quiet)
-
-    def ask(self, n: int = 4, *, wait_s: float = 600, steal_lock: bool = False) -> pd.DataFrame:
-        """Propose ``n`` liquids for the lab: a row each, a column for every salt (mol/kg) and solvent (mass share).
-
-        While another process writes the campaign it is asked to propose them, and waited for.
-        """
-        from saltloop.loop.lab.asking import ask
-
-        ids = ask(
-            self._path,
-            n,
-            person=self._person,
-            screen=self._screen,
-            steal_lock=steal_lock,
-            wait_s=wait_s,
-            strategy_of=self._strategy_of,
-        )
-        return candidates_frame(self._read(), ids)
-
-    def tell(
-        self,
-        results: Results,
-        *,
-        uncertainty: str | float | None = None,
-        target: str = "conductivity",
-        unit: str = "mS/cm",
-        basis: str = "mass_fraction",
-        concentration: str = "mol/kg",
-        source: str = "experiment",
-        arms: pd.DataFrame | None = None,
-        experiment: str = "",
-        amend: bool = False,
-        dry_run: bool = False,
-        steal_lock: bool = False,
-    ) -> pd.DataFrame:
-        """Take measured results: all of them, or none. Returns the verdict on each. The same again changes nothing.
-
-        Args:
-            results: a file (CSV, JSON, XLSX); the frame of ``ask`` with a column ``target`` filled in, or any frame of
-                parameters (BayBE); a frame with the fields of the schema as columns (docs/lab.md); Ax's data, with
-                ``arms``; or results as dictionaries.
-            uncertainty: of ``target``: a column of standard uncertainties, or one relative one (0.02) for all.
-            target: the column of values, or Ax's metric.
-            unit: of ``target``.
-            basis: of the solvents' columns: mass_fraction, volume_fraction or mole_fraction.
-            concentration: unit of the salts' columns: mol/kg or mol/L.
-            source: who measured.
-            arms: Ax's arms: ``arm_name`` and the parameters.
-            experiment: of Ax, for the names of its results; the campaign's name if it is left out.
-            amend: those that have another content under a known name replace it.
-            dry_run: judge, and record nothing.
-
-        Raises:
-            RefusedError: some cannot be taken; nothing was recorded (not with ``dry_run``).
-        """
-        from saltloop.loop.lab.telling import tell
-
-        reading = self._read()
-        is_file = isinstance(results, str | Path)
-        rows = results_of(
-            results,
-            arms=arms,
-            experiment=experiment or reading.settings.name,
-            target=target,
-            uncertainty=uncertainty,
-            unit=unit,
-            basis=basis,
-            concentration=concentration,
-            source=source,
-            species=reading.species,
-        )
-        try:
-            answer = tell(
-                self.folder,
-                rows,
-                name=str(results) if is_file else "the results",
-                person=self._person,
-                file_name=Path(str(results)).name if is_file else "",
-                dry_run=dry_run,
-                amend=amend,
-                steal_lock=steal_lock,
-                say=self._screen.warn,
-                strategy_of=self._strategy_of,
-            )
-        except RefusedError as error:
-            if not dry_run:
-                raise
-            return verdicts_frame(error.verdicts)
-        self._screen.say(str(answer))
-        return verdicts_frame(answer.told.verdicts)
 
     def run(
         self, *, watch: bool = False, accept_space: bool = False, resume_paused: bool = False, steal_lock: bool = False

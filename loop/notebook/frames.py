@@ -1,4 +1,4 @@
-"""Verdicts, predictions and events as data frames."""
+"""Verdicts, worklists, predictions and events as data frames."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from saltloop.loop.reports.log import tell
 
 if TYPE_CHECKING:
     import pandas as pd
+    from saltloop.loop.lab.worklist import Worklist
 
 
 def verdicts_frame(verdicts: Iterable[Verdict]) -> pd.DataFrame:
@@ -20,6 +21,15 @@ def verdicts_frame(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame([_verdict(one) for one in verdicts]).set_index("row")
+
+
+def worklist_frame(worklist: Worklist) -> pd.DataFrame:
+    """A row for each vial, with the columns of the worklist's file."""
+    import pandas as pd
+    from saltloop.loop.lab.worklist_files import table
+
+    columns, rows = table(worklist)
+    return pd.DataFrame(rows, columns=columns).replace("", None).set_index("vial")
 
 
 def predictions_frame(liquids: Sequence[Formulation], predictions: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

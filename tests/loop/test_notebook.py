@@ -171,6 +171,27 @@ def test_ax_frames_files_and_results_nobody_asked_for(campaign, tmp_path):
     assert campaign.tell({**own, "value": 9.3}, amend=True)["verdict"].tolist() == ["amended"]
 
 
+def test_a_worklist_is_a_frame_and_a_file_and_comes_back(campaign, tmp_path):
+    campaign.ask(2)
+    frame = campaign.worklist(tmp_path / "w.xlsx", batch="8 mL", replicates=2, sheet=tmp_path / "sheet.html")
+    assert len(frame) == 4
+    assert "target_EC_g" in frame.columns
+    assert frame["external_id"].tolist() == frame.index.tolist()
+    assert (tmp_path / "w.xlsx").read_bytes().startswith(b"PK")
+    assert "<html" in (tmp_path / "sheet.html").read_text()
+    told = campaign.tell(frame.assign(value=[9.1, 9.2, 8.7, 8.8], standard_uncertainty=0.2))
+    assert set(told["verdict"]) == {"taken"}
+    assert campaign.candidates("open").empty
+    for words, how in {"neither a mass": {"batch": "much"}, "0 replicates": {"replicates": 0}}.items():
+        campaign.ask(1)
+        with pytest.raises(CampaignError, match=words):
+            campaign.worklist(**how)
+    with pytest.raises(CampaignError, match=r"written as csv, json, xlsx, not as '.pdf'"):
+        campaign.worklist(tmp_path / "w.pdf")
+    with pytest.raises(CampaignError, match="Candidate 'c9' is unknown"):
+        campaign.worklist(candidates=["c9"])
+
+
 def test_people_decide(campaign, capsys):
     todo = campaign.ask(3)
     campaign.reject(todo.index[:1], reason="no salt left")
