@@ -95,10 +95,11 @@ def _words(source: str, values: np.ndarray, first: int, pools: Sequence[Pool], k
         said += f" In random order, the best of these {n} would have come as result {chance:g} on average."
     for pool in pools:
         if pool["key"] == "known":
-            at = min(n, pool["draws"][-1])
-            (mean,), _, _ = random_best(known, np.array([at]))
-            said += f" {some(at, 'random draw')} from the {pool['n']} known liquids reach {mean:.2f} mS/cm on average"
-            said += f"; the best of them is {known.max():.2f}."
+            said += f" The best of the {pool['n']} known liquids has {known.max():.2f}"
+            if n < pool["n"]:
+                (mean,), _, _ = random_best(known, np.array([n]))
+                said += f"; {some(n, 'random draw')} from them reach{'es' * (n == 1)} {mean:.2f} on average"
+            said += "."
     if source != "experiment":
         said += " These are simulated values as they came, not made experiment-equivalent, so that they are not "
         said += "compared with known experiments."

@@ -1,7 +1,7 @@
 // The map of the formulations: where the campaign has looked, among what it may propose.
 
 /** Blue to yellow in even steps of lightness (after cividis), told apart without colour vision. */
-const STEPS = ["#00306f", "#2f4a6c", "#575d6d", "#7c7b78", "#a39a76", "#cdbb68", "#fee838"];
+const STEPS = [0, 1, 2, 3, 4, 5, 6].map((step) => `var(--step-${step})`);
 
 /** What an axis may show: the two components, then salt in all, each species, the temperature. */
 function mapAxes(view) {
