@@ -47,6 +47,6 @@ def test_the_notebook_runs(tmp_path):
     client = NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     assert shown(book) == kept
-    assert (tmp_path / "cold" / "state.jsonl").exists()
-    campaign = Campaign.open(tmp_path / "cold")
+    assert (tmp_path / "carbonates" / "state.jsonl").exists()
+    campaign = Campaign.open(tmp_path / "carbonates")
     assert campaign.status()["state"] == "stopped: 12 of 12 oracle calls are used"
