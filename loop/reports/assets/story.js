@@ -126,10 +126,12 @@ function intervalFigure(story) {
   }
   if (story.afterwards)
     found.push(["predicted afterwards", story.afterwards.mean, story.afterwards.std, "var(--ink)", "circle"]);
-  const axis = domainOf(
+  const [low, high] = domainOf(
     found.flatMap(([, m, s]) => [m - 2 * s, m + 2 * s]),
     { zero: false, pad: 0.05 },
   );
+  // No liquid conducts less than nothing: what of an interval lies below zero is left out.
+  const axis = [found.every(([, m]) => m >= 0) ? Math.max(0, low) : low, high];
   const words = found.map(([label, m, s]) => `${label} ${pm(m, s)} ${UNIT}`).join("; ");
   return figure({
     id: "story-intervals",
