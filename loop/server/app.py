@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from saltloop.chemistry.errors import DataError, SaltloopError
 from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.errors import StateError, StateWriteError
@@ -26,6 +27,8 @@ from saltloop.loop.server.site import COMMON, NotFoundError, Site
 from starlette.exceptions import HTTPException
 
 TITLE = "saltloop"
+#: Nothing of what is asked leaves the server, whatever the environment says.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 ABOUT = """
 A campaign over HTTP: candidates out to robots, results back in, and people's decisions.
 Every call but /health and / needs `Authorization: Bearer TOKEN`. Conductivities are in mS/cm, times in UTC.
@@ -64,6 +67,7 @@ def create_app(
         site.incoming.close()
 
     app = FastAPI(
+        telemetry=SILENT,
         title=TITLE,
         description=ABOUT,
         version=metadata.version("saltloop"),

@@ -76,7 +76,7 @@ class Site:
         return "it awaits the next 'saltloop run' or 'saltloop inbox'"
 
 
-def _site(request: Request) -> Site:
+async def _site(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
 
