@@ -59,6 +59,7 @@ def serve(
         raise CampaignError(f"The server needs {error.name}: pip install 'saltloop[serve]'.") from None
     from saltloop.loop.server.guard import Limits
     from saltloop.loop.server.token import token_of
+    from saltloop.loop.settings import load_campaign_file
 
     folder = campaign_folder(campaign)
     if not (folder / STATE_NAME).exists():
@@ -69,9 +70,9 @@ def serve(
         if not quiet:
             click.echo("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text), err=True)
 
-    app = create_app(
-        folder, token=token, limits=Limits(max_bytes=int(max_mb * 1e6), rate=rate), drains=not no_drain, say=say
-    )
+    limits = Limits(max_bytes=int(max_mb * 1e6), rate=rate)
+    lab = None if campaign.is_dir() else load_campaign_file(campaign).lab
+    app = create_app(folder, token=token, limits=limits, lab=lab, drains=not no_drain, say=say)
     with _listening(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{listening.getsockname()[1]}/"

@@ -15,6 +15,7 @@ from fastapi.telemetry import TelemetryConfig
 from saltloop.chemistry.errors import DataError, SaltloopError
 from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.errors import StateError, StateWriteError
+from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.lab.spool import SpoolError
 from saltloop.loop.reports.dashboard import live_page
 from saltloop.loop.server import campaign, candidates, events, results, steering
@@ -40,6 +41,7 @@ def create_app(
     *,
     token: str,
     limits: Limits | None = None,
+    lab: LabSettings | None = None,
     drains: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> FastAPI:
@@ -47,6 +49,7 @@ def create_app(
 
     Args:
         token: what every call but /health and / must bring.
+        lab: how worklists are made, in place of what the campaign was started with.
         drains: have what was received taken in while no run works on the campaign.
         say: told what happens, in words without the token.
 
@@ -55,7 +58,7 @@ def create_app(
     """
     reading = Reading(folder)
     drainer = Drainer(folder, say) if drains else None
-    site = Site(reading, Reading(folder), Incoming(reading), drainer, say)
+    site = Site(reading, Reading(folder), Incoming(reading), drainer, say, lab)
 
     @contextlib.asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

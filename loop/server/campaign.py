@@ -64,7 +64,7 @@ def show_worklist(
             if one.assigned_to == "lab"
             and (robot is None or ((claim := held.get(one.candidate_id)) is not None and claim.robot == robot))
         ]
-        worklist = make_worklist(campaign, chosen)
+        worklist = make_worklist(campaign, chosen, site.lab)
     if format == "csv":
         return Response(to_csv(worklist), media_type="text/csv")
     return JSONResponse(worklist.to_dict())

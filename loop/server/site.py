@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from saltloop.loop.campaign import LOCK_NAME, Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.claims import Claim, claims_of
+from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.lock import holder_of
 from saltloop.loop.record_items import Candidate
 from saltloop.loop.server.answers import CandidateOut, ClaimOut, Problem, Waiting, Writer
@@ -47,6 +48,7 @@ class Site:
     incoming: Incoming
     drainer: Drainer | None = None
     say: Callable[[str], None] = lambda text: None
+    lab: LabSettings | None = None
     n_streams: int = 0
     cache: dict[str, Any] = field(default_factory=dict)
 

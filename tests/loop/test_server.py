@@ -7,6 +7,7 @@ from fakes import FakeStrategy, InlineExecutor
 from lab_campaign import LAB, start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller
+from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.lab.spool import Spool, SpoolError
 from saltloop.loop.lab.spool_drain import is_drained
 from saltloop.loop.screen import Screen
@@ -96,6 +97,11 @@ def test_a_candidate_whose_result_waits_is_nobodys_to_claim(client):
     client.post("/v1/results?robot=r1", json=told(candidate_id=one))
     assert [c["candidate_id"] for c in client.post("/v1/claims?robot=r1&n=1").json()["items"]] == [other]
     assert "waits to be taken in" in client.post(f"/v1/candidates/{one}/claim?robot=r2").json()["detail"]
+
+
+def test_worklists_follow_the_campaign_files_settings_where_it_is_served(folder):
+    with client_of(folder, lab=LabSettings(replicates=3)) as client:
+        assert len(client.get("/v1/worklist").json()["vials"]) == 6
 
 
 # Results
