@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from saltloop.loop.campaign import Campaign
@@ -21,8 +22,10 @@ class Receiver:
         self._campaign, self._strategy, self._say = campaign, strategy, say
         self.inbox = Inbox(campaign.folder, settle_s=campaign.settings.lab.settle_s)
 
-    def receive(self) -> list[Received]:
-        """Drain the spool and take in the inbox's complete files; returns what became of the files.
+    def receive(self, *, for_s: float = math.inf) -> list[Received]:
+        """Drain the spool (for at most about ``for_s``) and take in the inbox's complete files.
+
+        Returns what became of the files.
 
         Raises:
             CampaignError: files cannot be moved out of the inbox.
@@ -30,7 +33,7 @@ class Receiver:
         """
         if self._campaign.record.is_closed:
             return []
-        drain(self._campaign, self._predict, self._say)
+        drain(self._campaign, self._predict, self._say, for_s=for_s)
         try:
             received = self.inbox.take_in(self._campaign, self._predict)
         except StateWriteError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -59,20 +61,27 @@ def is_drained(folder: Path) -> bool:
 
 
 def drain(
-    campaign: Campaign, predict_of: Callable[[], Predict | None], say: Callable[[str], None] = lambda text: None
+    campaign: Campaign,
+    predict_of: Callable[[], Predict | None],
+    say: Callable[[str], None] = lambda text: None,
+    *,
+    for_s: float = math.inf,
 ) -> int:
     """Take in everything in the spool, oldest first; returns how many entries there were.
 
     What was appended together is taken whole or refused whole; a refusal is an event with the reason. How far a
     segment was drained is written after its events are on disk: after a crash in between, its results are known.
 
+    Args:
+        for_s: begin nothing new after so many seconds; the rest is for the next time.
+
     Raises:
         StateError, StateWriteError, LockedError: the campaign cannot be written; the spool stays as it is.
     """
-    n_entries = 0
+    n_entries, until = 0, time.monotonic() + for_s
     for segment in waiting_segments(campaign.folder):
         start = _position(segment)
-        while chunk := _entries(segment, start):
+        while time.monotonic() < until and (chunk := _entries(segment, start)):
             entries, start = chunk
             for group in _by_actor(entries):
                 _take(campaign, group, group[0].actor, segment.name, predict_of, say)

@@ -24,6 +24,8 @@ from saltloop.loop.strategy import Strategy
 
 #: How often it looks, and for how long the lock must have been free: a run that is started again comes first.
 LOOK_S, FREE_S = 0.5, 1.5
+#: About how long it holds the lock at a time; a run that starts meanwhile waits (``loop.lock``).
+HOLD_S = 10.0
 #: How long it waits after a failure.
 BACK_OFF_S = 30.0
 
@@ -53,7 +55,7 @@ def take_waiting(folder: Path, say: Callable[[str], None] = lambda text: None) -
             take_requests(campaign, only_a_run_decides, say)
         except NeedsRunError:
             is_complete = False
-        Receiver(campaign, SurrogateStrategy(campaign), say).receive()
+        Receiver(campaign, SurrogateStrategy(campaign), say).receive(for_s=HOLD_S)
         if campaign.record.is_closed and not is_drained(folder):
             raise CampaignError("the campaign was closed before the results in its spool were taken in")
     return is_complete

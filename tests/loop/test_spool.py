@@ -16,6 +16,7 @@ from saltloop.chemistry.errors import DataError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
 from saltloop.loop.errors import CampaignError, StateError
+from saltloop.loop.lab import spool_drain
 from saltloop.loop.lab.spool import Spool, SpoolError
 from saltloop.loop.lab.spool_drain import drain, waiting_segments
 from saltloop.loop.screen import Screen
@@ -56,6 +57,16 @@ def test_what_is_appended_is_taken_in_with_its_senders_name(campaign):
     assert [event.actor for event in campaign.events[-3:]] == ["robot1", "robot2", "robot1"]
     drain(campaign, no_model)
     assert not waiting_segments(campaign.folder), "closed and drained, it is deleted"
+
+
+def test_what_is_left_for_the_next_time_is_not_lost(campaign, monkeypatch):
+    monkeypatch.setattr(spool_drain, "CHUNK", 1)
+    with Spool(campaign.folder) as spool:
+        for number in range(3):
+            spool.append([report(f"r{number}")], actor="robot1")
+    assert drain(campaign, no_model, for_s=0) == 0
+    assert drain(campaign, no_model) == 3
+    assert names(campaign) == ["r0", "r1", "r2"]
 
 
 def test_a_retry_is_taken_in_once(campaign):
