@@ -80,7 +80,9 @@ def _check_fit(
     if strategy.has_model(view) and not retrain:
         return
     if not retrain:
-        verdict.notes.append(f"event {seq}: the weights were gone and have been trained again")
+        verdict.notes.append(
+            f"event {seq}: the weights were gone or of an earlier saltloop and have been trained again"
+        )
     again = strategy.refit(view, recorded)
     if again["weights_sha256"] != recorded["weights_sha256"]:
         verdict.problems.append(

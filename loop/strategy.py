@@ -71,7 +71,14 @@ class SurrogateStrategy:
         return self._knowledge.discrepancy(results)
 
     def has_model(self, campaign: Campaign) -> bool:
-        return bool(campaign.record.fits) and self._weights(campaign.record.fits[-1]["weights_sha256"]).exists()
+        """Whether the last fit's weights are at hand, and of a network that this saltloop has."""
+        fits = campaign.record.fits
+        path = self._weights(fits[-1]["weights_sha256"]) if fits else None
+        if path is None or not path.exists():
+            return False
+        from saltloop.surrogates.checkpoint import is_outdated
+
+        return not is_outdated(path)
 
     def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
         seed = campaign.seed(iteration, "surrogate")

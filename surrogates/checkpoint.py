@@ -67,6 +67,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, header
 
 
+def is_outdated(path: Path) -> bool:
+    """Whether a file is a checkpoint of an earlier saltloop, with a network that is no more; it is not read further."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(FORMAT, "null"))
+    except (SafetensorError, OSError, ValueError):
+        return False
+    version = header.get("format_version") if isinstance(header, dict) else None
+    return isinstance(version, int) and version < FORMAT_VERSION
+
+
 def species_metadata(salts: Sequence[Species], solvents: Sequence[Species]) -> dict[str, Any]:
     """How a checkpoint names the species that its surrogate has columns for."""
     return {

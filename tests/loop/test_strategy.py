@@ -10,6 +10,8 @@ from saltloop.loop.events import compact_json
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.screen import Screen
 from saltloop.loop.strategy import SurrogateStrategy
+from saltloop.surrogates import checkpoint
+from saltloop.surrogates.factory import load_surrogate
 
 LIQUID = Formulation.create({"LiPF6": 1.0}, {"EC": 0.2, "DME": 0.8})
 QUIET = Screen(is_quiet=True)
@@ -72,6 +74,20 @@ def test_lost_weights_are_trained_again_bit_for_bit(campaign):
     fit_surrogate(campaign, strategy, screen=QUIET)
     assert strategy.has_model(campaign)
     assert campaign.record.n_events == n_events
+
+
+def test_weights_of_an_earlier_saltloop_s_network_are_trained_again(campaign, monkeypatch):
+    strategy = SurrogateStrategy(campaign)
+    (weights,) = (campaign.folder / "models").glob("*.safetensors")
+    now = weights.read_bytes()
+    surrogate = load_surrogate(weights, campaign.species)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(checkpoint, "FORMAT_VERSION", checkpoint.FORMAT_VERSION - 1)
+        surrogate.save(weights)
+    assert not strategy.has_model(campaign)
+    fit_surrogate(campaign, strategy, screen=QUIET)
+    assert strategy.has_model(campaign)
+    assert weights.read_bytes() == now
 
 
 def test_a_decision_with_several_objectives_is_recorded_and_repeats(campaign):
