@@ -307,6 +307,7 @@ if __name__ == "__main__":
     parser.add_argument("--pace", type=float, default=0.3, help="Mean seconds between a robot's results.")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         if given.rate:
             rate(Path(scratch), given.clients, given.calls, given.each)
