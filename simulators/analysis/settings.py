@@ -17,8 +17,9 @@ class Analysis(Settings):
     """First lag that is fitted, as a fraction of the production's length; None finds it for each species."""
     fit_end_fraction: float | None = Field(None, gt=0, le=0.5)
     """Last lag that is fitted, likewise. Where one of the two is given, the other is 0.1 or 0.4 unless given."""
-    report: Literal["nernst_einstein", "collective", "combined"] = "nernst_einstein"
-    """The estimator that the quantity ``conductivity`` takes; all three are always among the measurements."""
+    report: Literal["nernst_einstein", "collective", "combined"] = "combined"
+    """The estimator that the quantity ``conductivity`` takes; all three are always among the measurements. On reference
+    electrolytes Nernst-Einstein is about twice what is measured, combined is not biased (docs/benchmarks.md)."""
     size_correction: bool = True
     """Self-diffusion coefficients, and with them the Nernst-Einstein conductivity, for an infinite box."""
 

@@ -76,7 +76,7 @@ def test_independent_walkers_have_the_values_that_they_were_given(results):
     ):
         assert abs(found[quantity].value - expected) < 3 * found[quantity].standard_uncertainty, quantity
     assert found["density"].standard_uncertainty < 0.003
-    assert found["conductivity"].value == found["conductivity_nernst_einstein"].value
+    assert found["conductivity"].value == found["conductivity_combined"].value
     assert found["conductivity"].value == pytest.approx(78, rel=0.05)
 
 
