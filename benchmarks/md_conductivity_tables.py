@@ -41,7 +41,7 @@ def report(rows: Sequence[Row], plot: Path | None) -> str:
         return "No electrolyte has been simulated yet."
     estimators = sorted({name[: -len(" (mS/cm)")] for row in rows for name in row if name.endswith(" (mS/cm)")})
     found = [one for one in (compare(name, rows, known) for name in estimators) if one]
-    text = [_measures(found), _liquids(next(one for one in found if one.estimator == REPORTED), rows)]
+    text = [_measures(found, len(rows)), _liquids(next(one for one in found if one.estimator == REPORTED), rows)]
     if plot is not None:
         parity_plot(next(one for one in found if one.estimator == REPORTED), plot)
         text.append(f"![Simulated and measured conductivity](images/{plot.name})")
@@ -79,10 +79,11 @@ def _left_out(results: list[Measurement], measured: list[Measurement]) -> list[M
     return Discrepancy.fit(results, measured).as_experiments(results)
 
 
-def _measures(found: Sequence[Compared]) -> str:
+def _measures(found: Sequence[Compared], n_rows: int) -> str:
+    """Only liquids whose value is above zero have a share in an estimator's row; collective ones may be below."""
     lines = [
-        "| estimator | liquids | mean abs. deviation | of those not used for choosing | simulated / measured, median | "
-        "Spearman | calibrated, left out | 95 % interval holds |",
+        "| estimator | liquids, above zero | mean abs. deviation | of those not used for choosing | "
+        "simulated / measured, median | Spearman | calibrated, left out | 95 % interval holds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for one in found:
@@ -90,8 +91,9 @@ def _measures(found: Sequence[Compared]) -> str:
         is_test = np.array([liquid.used_for == "test" for liquid in one.electrolytes])
         after = np.abs(one.calibrated / one.measured - 1)
         holds = np.abs(np.log(one.measured / one.calibrated)) <= 1.96 * one.calibrated_error / one.calibrated
+        n = f"{len(deviation)} of {n_rows}" if len(deviation) < n_rows else str(n_rows)
         lines.append(
-            f"| {one.estimator} | {len(deviation)} | {_percent(deviation)} | {_percent(deviation[is_test])} | "
+            f"| {one.estimator} | {n} | {_percent(deviation)} | {_percent(deviation[is_test])} | "
             f"{np.median(one.simulated / one.measured):.2f} | {_spearman(one.simulated, one.measured)} | "
             f"{_percent(after)} | {int(holds.sum())} of {len(holds)} |"
         )
