@@ -61,8 +61,10 @@ CANONICAL_UNITS: Mapping[str, str] = MappingProxyType(
 """Quantity -> the unit in which saltloop keeps and compares it."""
 
 
-def dimension_of(unit: str) -> str:
+def dimension_of(unit: str, expected: str | None = None) -> str:
     """The dimension of a unit, such as ``conductivity`` for ``mS/cm``.
+
+    ``expected``: the dimension that is wanted; an error then names the units of this one only.
 
     Raises:
         UnitError: the unit is not known.
@@ -70,7 +72,9 @@ def dimension_of(unit: str) -> str:
     try:
         return _DIMENSIONS[unit.strip()]
     except KeyError:
-        known = ", ".join(sorted(unit for unit in _DIMENSIONS if unit))
+        known = ", ".join(
+            sorted(one for one, dimension in _DIMENSIONS.items() if one and expected in (None, dimension))
+        )
         raise UnitError(f"Unit {unit!r} is unknown; use one of: {known}.") from None
 
 
@@ -87,7 +91,8 @@ def convert(value: float, unit: str, to: str) -> float:
     unit, to = unit.strip(), to.strip()
     if unit == to and unit in _DIMENSIONS:
         return value
-    dimension, target = dimension_of(unit), dimension_of(to)
+    target = dimension_of(to)
+    dimension = dimension_of(unit, expected=target)
     if dimension != target:
         remedy = f"give the value in a unit of {target}, such as {next(iter(_SCALES[target]))!r}"
         if {dimension, target} == {"molality", "molarity"}:
