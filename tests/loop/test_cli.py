@@ -257,6 +257,6 @@ def test_a_lab_campaign_with_the_real_surrogate(tmp_path):
     drawn = saltloop("plot", file)
     assert "Best so far: 11.50 mS/cm" in drawn.stdout, drawn.stderr
     assert (tmp_path / "lab" / "outcome.png").stat().st_size > 10_000
-    page = saltloop("plot", file, worklist[0]["candidate_id"])
-    assert "no job has left a plot yet" in page.stdout, page.stderr
-    assert "9.5 ± 0.2 mS/cm" in (tmp_path / "lab" / f"{worklist[0]['candidate_id']}.html").read_text()
+    page = saltloop("report", file, worklist[0]["candidate_id"])
+    assert f"report.html#c/{worklist[0]['candidate_id']}" in page.stdout, page.stderr
+    assert worklist[0]["candidate_id"] in (tmp_path / "lab" / "report.html").read_text()

@@ -50,7 +50,7 @@ def test_a_job_gives_density_diffusion_and_both_conductivities(finished):
     assert {f"diffusion_coefficient_{name}" for name in ("Li+", "BF4-", "AN")} <= set(found)
     assert found["density"].unit == "g/cm3"
     assert 0.6 < found["density"].value < 1.1
-    assert found["conductivity"].value == found["conductivity_nernst_einstein"].value
+    assert found["conductivity"].value == found["conductivity_combined"].value
     assert "Nernst-Einstein" in found["conductivity"].method
     assert "modified protocol" in found["conductivity"].method
     assert found["diffusion_coefficient_AN"].unit == "m2/s"
