@@ -137,7 +137,7 @@ def parity_plot(one: Compared, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 4.5), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.8), layout="constrained")
     FigureCanvasAgg(figure)
     salts = sorted({liquid.formulation.salts[0][0].name for liquid in one.electrolytes})
     colours = {salt: f"C{k}" for k, salt in enumerate(salts)}
@@ -176,6 +176,7 @@ def parity_plot(one: Compared, path: Path) -> None:
             axis.set_ticks([], minor=True)
         axes.grid(which="major", alpha=0.3)
     figure.axes[0].set_ylabel("simulated conductivity (mS/cm)")
-    figure.axes[1].legend(fontsize=8, frameon=False, loc="lower right")
+    handles, labels = figure.axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=7)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
