@@ -25,7 +25,7 @@ RESULTS = FOLDER / "md_densities.csv"
 ELECTROLYTES = FOLDER / "md_conductivity.csv"
 PROTOCOL = {
     "base": "quick",
-    "box": {"target_atoms": 500},
+    "box": {"target_atoms": 700},
     "equilibrate_npt": {"duration_ps": 120.0},
     "produce": {"duration_ps": 20.0},
     "stop": None,
