@@ -32,6 +32,11 @@ def told(external_id="r1", value=9.1, **more):
     return {key: value for key, value in sent.items() if value is not None}
 
 
+def ids(client, **how):
+    """Ids of the candidates that a call lists."""
+    return [one["candidate_id"] for one in client.get("/v1/candidates", params=how).json()["items"]]
+
+
 @contextlib.contextmanager
 def served(folder, **how):
     """A server with sockets in a thread of this process; gives its port."""

@@ -1,6 +1,5 @@
 """The server: candidates out, people's decisions in, and what it tells of the campaign."""
 
-import pytest
 from fakes import FakeStrategy, InlineExecutor
 from lab_campaign import LAB, start
 from saltloop.loop.campaign import Campaign
@@ -10,24 +9,7 @@ from saltloop.loop.screen import Screen
 from saltloop.loop.server import steer
 from saltloop.loop.server.drain import take_waiting
 from saltloop.loop.steering.queue import waiting_requests
-from server_client import client_of, told
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with start(tmp_path) as campaign:
-        return campaign.folder
-
-
-@pytest.fixture
-def client(folder):
-    with client_of(folder) as one:
-        yield one
-
-
-def ids(client, **how):
-    return [one["candidate_id"] for one in client.get("/v1/candidates", params=how).json()["items"]]
-
+from server_client import client_of, ids, told
 
 # Candidates
 

@@ -2,19 +2,11 @@
 
 import http.client
 
-import pytest
-from lab_campaign import start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.server import events, guard
 from saltloop.loop.server.drain import take_waiting
 from saltloop.loop.server.guard import Limits
 from server_client import TOKEN, Stream, client_of, served, told
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with start(tmp_path) as campaign:
-        return campaign.folder
 
 
 def test_a_stream_tells_what_is_recorded_while_it_is_open(folder):

@@ -3,30 +3,13 @@
 import threading
 
 import pytest
-from lab_campaign import start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.lab.spool import Spool, SpoolError
 from saltloop.loop.lab.spool_drain import is_drained
 from saltloop.loop.server.drain import Drainer, take_waiting
 from saltloop.loop.steering.apply import Ask
 from saltloop.loop.steering.queue import leave, waiting_requests
-from server_client import client_of, told
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with start(tmp_path) as campaign:
-        return campaign.folder
-
-
-@pytest.fixture
-def client(folder):
-    with client_of(folder) as one:
-        yield one
-
-
-def ids(client, **how):
-    return [one["candidate_id"] for one in client.get("/v1/candidates", params=how).json()["items"]]
+from server_client import client_of, ids, told
 
 
 def state_of(client, answer):

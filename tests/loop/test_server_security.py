@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from lab_campaign import start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.server import guard
@@ -19,18 +18,6 @@ from saltloop.loop.server.token import is_right, token_of
 from server_client import TOKEN, client_of, told
 
 NASTY = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with start(tmp_path) as campaign:
-        return campaign.folder
-
-
-@pytest.fixture
-def client(folder):
-    with client_of(folder) as one:
-        yield one
 
 
 def contents(folder):
