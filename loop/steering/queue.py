@@ -6,6 +6,7 @@ the event is on disk. So a crash between the two neither loses a request nor doe
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ from pydantic import ValidationError
 from saltloop.chemistry.errors import SaltloopError
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import LockedError, StateError, StateWriteError
-from saltloop.loop.state import utc_now
 from saltloop.loop.steering.apply import REQUESTS, apply, check
 from saltloop.loop.steering.request import Request, StrategyOf
 from saltloop.simulators.checkpoints import write_durably
@@ -43,8 +43,9 @@ def submit(folder: Path, request: Request, strategy_of: Callable[[Campaign], Str
 
 
 def leave(folder: Path, request: Request) -> Path:
-    """Put a request where the writing process finds it; file names sort by time."""
-    path = folder / FOLDER / f"{utc_now().replace(':', '')}-{request.request_id}.json"
+    """Put a request where the writing process finds it; file names sort by time, to the microsecond."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds").replace(":", "")
+    path = folder / FOLDER / f"{now}-{request.request_id}.json"
     path.parent.mkdir(exist_ok=True)
     write_durably(path, request.model_dump_json(indent=1).encode())
     return path
