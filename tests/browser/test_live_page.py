@@ -49,6 +49,7 @@ def test_a_person_approves_and_it_is_recorded_with_the_name(live):
     page.get_by_role("button", name=f"Approve {candidate.candidate_id}").click()
     page.get_by_text("Recorded: ").wait_for()
     page.locator("dialog.story .chip", has_text="approved").wait_for()
+    page.locator("dialog.story [role=status]", has_text="Recorded: ").wait_for()
     event = last_event(folder)
     assert (event.type, event.actor, event.data["candidate_ids"]) == (
         "candidate_approved",
@@ -84,12 +85,13 @@ def test_a_rejection_needs_a_reason(live):
 def test_a_result_arrives_without_reloading(live, a_result_arrives):
     page, folder = live
     page.evaluate("window.isTheSame = true")
-    before = page.locator(".tile").nth(1).locator("b").inner_text()
+    tile = page.locator(".tile").nth(1).locator("b")
+    before = int(tile.inner_text())
     candidate_id = a_result_arrives(folder)
     page.locator("[role=status]", has_text="New result").wait_for()
     row = page.locator("#candidates tr", has_text=candidate_id)
     row.locator(".wide-only .chip", has_text="measured").wait_for()
-    assert int(page.locator(".tile").nth(1).locator("b").inner_text()) == int(before) + 1
+    assert int(tile.inner_text()) == before + 1
     assert page.evaluate("window.isTheSame")
 
 
@@ -110,7 +112,8 @@ def test_a_result_is_released_from_quarantine(live):
     page.get_by_role("button", name="Release m").click()
     page.get_by_label("Reason").fill("measured twice")
     page.locator("dialog.ask").get_by_role("button", name="Release").click()
-    page.get_by_text("Recorded: ").wait_for()
+    page.get_by_text("New result: ").wait_for()
+    assert "Recorded: " in page.locator("[role=status].spoken").inner_text()
     page.locator("#quarantine", has_text="Nothing is in quarantine").wait_for()
     assert (last_event(folder).type, last_event(folder).actor) == ("quarantine_released", "Bo")
 
@@ -131,7 +134,7 @@ def test_the_campaign_is_paused_and_resumed(live):
     page.get_by_role("button", name="Pause the campaign").click()
     page.get_by_label("Reason").fill("the cell leaks")
     page.locator("dialog.ask").get_by_role("button", name="Pause").click()
-    page.get_by_text("Paused: the cell leaks").wait_for()
+    page.locator("#overview").get_by_text("Paused: the cell leaks").wait_for()
     page.get_by_role("button", name="Resume the campaign").click()
     page.locator("dialog.ask").get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Pause the campaign").wait_for()

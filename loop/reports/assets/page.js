@@ -11,11 +11,14 @@ const PARTS = [
   ["costs", "Costs"],
 ];
 
+const MOST_SAID = 3;
+const SAID_FOR_MS = 12000;
+
 /** The page of one campaign. `state`: {view, story(id), actions or null}. */
 class Page {
   constructor(app, state) {
     Object.assign(this, { app, state });
-    this.spoken = el("div", { class: "spoken", role: "status", "aria-live": "polite" });
+    this.spoken = el("div", { class: "spoken", role: "status", "aria-live": "polite", "aria-atomic": "false" });
     this.connection = el("span", { class: "connection", hidden: !state.actions });
     this.head = el("header", { class: "top" });
     this.tiles = el("div");
@@ -225,6 +228,7 @@ class Page {
         el("button", { type: "button", class: "close", onclick: () => this.dialog.close() }, "Close"),
       ),
       body,
+      this.spoken, // what is outside an open dialog is not read out
     );
     if (!this.dialog.open) this.dialog.showModal();
     title.focus();
@@ -242,6 +246,7 @@ class Page {
 
   closed() {
     this.asked = null;
+    this.dialog.before(this.spoken);
     if (/^#[cr]\//.test(location.hash)) history.replaceState(null, "", location.pathname + location.search);
     const key = this.opener?.dataset?.key;
     (this.opener?.isConnected
@@ -263,9 +268,11 @@ class Page {
     return this.state.view.candidates.find((one) => one.id === id);
   }
 
+  /** Say what has happened, for a while, beside what was said just before. */
   say(text) {
-    put(this.spoken, el("p", null, text));
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => put(this.spoken), 12000);
+    const said = el("p", null, text);
+    this.spoken.append(said);
+    while (this.spoken.childElementCount > MOST_SAID) this.spoken.firstChild.remove();
+    setTimeout(() => said.remove(), SAID_FOR_MS);
   }
 }
