@@ -7,8 +7,9 @@ import datetime
 import errno
 import gc
 import hashlib
-import json
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,23 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextlib.contextmanager
+def ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C in the middle of a write is answered after it: neither half of it is ever missing."""
+    answer = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or answer is None:
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,7 @@ class StateFile:
         Raises:
             StateWriteError: the disk is full or failed; nothing was recorded.
             StateError: somebody else wrote to the file.
+            ValueError: the data is no JSON that can be read back.
         """
         self._guard()
         record = {
@@ -140,13 +159,14 @@ class StateFile:
             "prev": self._last_hash,
         }
         line = compact_json(record).encode()
+        event = read_event(from_json(line, allow_inf_nan=False), line=len(self.events) + 1)
         if os.fstat(self._fd).st_size != self._size:
             raise StateError(f"{self.path} was changed by another process while this one held it; stopping.")
-        self._write(line + b"\n")
-        self._size += len(line) + 1
-        self._last_hash = hashlib.sha256(line).hexdigest()
-        event = read_event(json.loads(line), line=len(self.events) + 1)
-        self.events.append(event)
+        with ctrl_c_waits():
+            self._write(line + b"\n")
+            self._size += len(line) + 1
+            self._last_hash = hashlib.sha256(line).hexdigest()
+            self.events.append(event)
         return event
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -169,6 +170,36 @@ def test_a_real_size_limit_is_met_like_a_full_disk(path):
     assert torn == b""
     assert len(events) == int(done.stdout)
     assert 0 < len(events) < 10
+
+
+@pytest.mark.parametrize("at", ["write", "fsync"])
+def test_ctrl_c_in_the_middle_of_a_write_is_answered_after_it(path, monkeypatch, at):
+    state, real = StateFile(path), getattr(os, at)
+
+    def interrupted(*given):
+        monkeypatch.undo()
+        done = real(*given)
+        signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(os, at, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        state.append("paused", {"reason": "whole"})
+    assert [event.data["reason"] for event in state.events] == ["whole"]
+    state.append("paused", {"reason": "after it"})
+    state.close()
+    assert [event.data["reason"] for event in read_state(path)[0]] == ["whole", "after it"]
+
+
+def test_what_could_not_be_read_back_is_not_written(path):
+    state, nested = StateFile(path), []
+    for _ in range(250):
+        nested = [nested]
+    with pytest.raises(ValueError, match="recursion limit"):
+        state.append("paused", {"reason": nested})
+    state.append("paused", {"reason": "plain"})
+    state.close()
+    assert len(read_state(path)[0]) == 1
 
 
 def test_a_second_writer_is_noticed(path):
