@@ -3,6 +3,7 @@
 import http.client
 
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.lab.spool_drain import is_drained
 from saltloop.loop.server import events, guard
 from saltloop.loop.server.drain import take_waiting
 from saltloop.loop.server.guard import Limits
@@ -77,6 +78,22 @@ def test_a_body_that_does_not_arrive_is_given_up(folder, monkeypatch):
         connection.putheader("Content-Length", "100")
         connection.endheaders(b"only this")
         assert connection.getresponse().status == 408
+
+
+def test_half_a_body_is_nothing(folder):
+    """A robot dies while it sends: '9.41' that was cut to '9' is a value, too."""
+    text = (
+        "formulation,external_id,unit,standard_uncertainty,value\n1 mol/kg LiPF6 in EC at 298.15 K,z,mS/cm,0.1,9.41\n"
+    )
+    with served(folder) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.putrequest("POST", "/v1/results")
+        connection.putheader("Authorization", f"Bearer {TOKEN}")
+        connection.putheader("Content-Type", "text/csv")
+        connection.putheader("Content-Length", str(len(text)))
+        connection.endheaders(text[:-4].encode())
+        connection.close()
+    assert is_drained(folder), "the server has ended, and nothing was written"
 
 
 def test_a_chunked_body_that_never_ends_is_cut_off(folder):
