@@ -56,6 +56,8 @@ def _place(axes: Sequence[MapAxis], liquids: Sequence[Liquid]) -> np.ndarray:
 
 
 def _along(axis: MapAxis, composition: Sequence[float], temperature_K: float) -> float:
-    amounts = zip(composition[::2], composition[1::2], strict=True)
-    there = sum(axis["weights"][int(position)] * amount for position, amount in amounts)
+    """Coordinate on an axis; species that the space does not offer, which come last, have no weight on it."""
+    weights = axis["weights"]
+    amounts = [(int(position), amount) for position, amount in zip(composition[::2], composition[1::2], strict=True)]
+    there = sum(weights[position] * amount for position, amount in amounts if position < len(weights))
     return axis["offset"] + there + axis["per_kelvin"] * temperature_K

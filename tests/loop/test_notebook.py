@@ -333,6 +333,13 @@ def test_figures_are_drawn_with_none_with_one_and_with_some_results(campaign, n,
     assert json.dumps(campaign.view())
 
 
+def test_a_liquid_of_species_that_the_space_does_not_offer_is_on_the_map(campaign):
+    other = {"formulation": "1 mol/kg LiFSI in PC", "value": 8.0, "unit": "mS/cm", "standard_uncertainty": 0.2}
+    campaign.tell({**other, "external_id": "x1"})
+    labels = campaign.plot_space().axes[0].get_legend_handles_labels()[1]
+    assert "measured by the campaign (1)" in labels
+
+
 def test_a_figure_is_shown_once(campaign):
     from matplotlib import pyplot
 
