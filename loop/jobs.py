@@ -17,6 +17,7 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.events import compact_json, content_hash
 from saltloop.loop.lab.result_entries import result_entry, why_unphysical
+from saltloop.loop.processes import identity, is_running
 from saltloop.loop.record_items import Candidate, Job
 from saltloop.simulators.checkpoints import write_json_durably
 from saltloop.simulators.job import read_outcome, run_job, write_job
@@ -214,11 +215,8 @@ def result_sha256(folder: Path) -> str:
 
 def _run(folder: str) -> None:
     """What a worker does: note who it is, then run the job of a folder."""
-    import psutil
-
     path = Path(folder)
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "start": psutil.Process().create_time()}
-    write_json_durably(path / "worker.json", me)
+    write_json_durably(path / "worker.json", {"host": socket.gethostname(), **identity()})
     run_job(path)
 
 
@@ -231,7 +229,7 @@ def _end_orphan(folder: Path) -> None:
         if worker["host"] != socket.gethostname() or worker["pid"] == os.getpid():
             return
         process = psutil.Process(worker["pid"])
-        if abs(process.create_time() - worker["start"]) < 1.0:
+        if is_running(worker):
             for child in process.children(recursive=True):
                 child.kill()
             process.kill()

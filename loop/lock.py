@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from saltloop.loop.errors import LockedError
+from saltloop.loop.processes import identity, is_running
 from saltloop.loop.state import utc_now
 
 #: How long to wait for a holder that says it will not be long, and how long one of those waits for another.
@@ -52,8 +53,7 @@ class CampaignLock:
         content = json.dumps(
             {
                 "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "process_start": _process_start(os.getpid()),
+                **_myself(),
                 "since": utc_now(),
                 "is_brief": self._is_brief,
                 "token": self._token,
@@ -66,10 +66,14 @@ class CampaignLock:
             except FileExistsError:
                 self._clear_or_refuse(waited_s=time.monotonic() - start)
                 continue
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except BaseException:
+                self.path.unlink(missing_ok=True)
+                raise
             return
 
     def check(self) -> None:
@@ -133,21 +137,13 @@ def _read(path: Path) -> dict[str, Any] | None:
     return holder if isinstance(holder, dict) else {}
 
 
-def _process_start(pid: int) -> float | None:
-    import psutil
-
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None
+def _myself() -> dict[str, Any]:
+    told = identity()
+    return {"pid": told["pid"], "process_start": told["start"], "process_ticks": told["ticks"]}
 
 
 def _is_provably_dead(holder: dict[str, Any]) -> bool:
     if holder.get("host") != socket.gethostname() or not isinstance(holder.get("pid"), int):
         return False
-    start = _process_start(holder["pid"])
-    if start is None:
-        import psutil
-
-        return not psutil.pid_exists(holder["pid"])
-    return abs(start - float(holder.get("process_start") or start)) > 1.0
+    told = {"pid": holder["pid"], "start": holder.get("process_start"), "ticks": holder.get("process_ticks")}
+    return not is_running(told)

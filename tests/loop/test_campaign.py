@@ -261,7 +261,7 @@ def test_a_worker_that_outlived_its_controller_is_ended_before_its_job_is_taken_
 
     from saltloop.loop.jobs import _end_orphan
 
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     start = psutil.Process(sleeper.pid).create_time()
     (tmp_path / "worker.json").write_text(
         json.dumps({"host": socket.gethostname(), "pid": sleeper.pid, "start": start})
