@@ -111,11 +111,27 @@ def test_polarisations_are_transverse_and_shells_complete():
 def test_the_stokes_einstein_estimate_gives_back_the_diffusion_it_came_from():
     estimate = module.stokes_einstein_viscosity(1e-9, 0.12, 3.0, 300.0)
     assert not estimate.is_converged
-    radius = (3 * 0.12 / (4 * math.pi)) ** (1 / 3) * 1e-9
     eta = estimate.value_mPa_s * 1e-3
-    infinite = BOLTZMANN_J_K * 300 / (5 * math.pi * eta * radius)
+    infinite = module.STOKES_EINSTEIN * BOLTZMANN_J_K * 300 / (eta * 0.12 ** (1 / 3) * 1e-9)
     assert infinite - BOLTZMANN_J_K * 300 * 2.837297 / (6 * math.pi * eta * 3e-9) == pytest.approx(1e-9)
     assert 0.2 < estimate.value_mPa_s < 2
+
+
+@pytest.mark.parametrize(
+    ("diffusion_m2_s", "volume_nm3", "edge_nm", "viscosity_mPa_s"),
+    [
+        # Water at 298 K: Holz, Heil and Sacco, Phys. Chem. Chem. Phys. 2 (2000) 4740; 0.890 mPa s.
+        (2.299e-9, 0.02992, 1e6, 0.890),
+        # Solvents in boxes of 1 mol/L LiPF6 in EC:DEC and LiTFSI in DMC, simulated for 1 ns (docs/benchmarks.md).
+        (2.83e-10, 1.888**3 / 50, 1.888, 3.11),
+        (4.57e-10, 1.897**3 / 50, 1.897, 2.13),
+    ],
+)
+def test_the_stokes_einstein_estimate_is_good_to_a_factor_of_one_and_a_half(
+    diffusion_m2_s, volume_nm3, edge_nm, viscosity_mPa_s
+):
+    estimate = module.stokes_einstein_viscosity(diffusion_m2_s, volume_nm3, edge_nm, 298.15)
+    assert 1 / 1.5 < estimate.value_mPa_s / viscosity_mPa_s < 1.5
 
 
 def test_a_cube_without_screening_has_yeh_and_hummers_constant():
