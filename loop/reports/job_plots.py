@@ -20,7 +20,10 @@ MOST_BYTES = 400_000
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a table is drawn. ``series`` picks columns by the beginning of their names; empty: all but the first."""
+    """How a table is drawn. ``series`` picks columns by the beginning of their names; empty: all but the first.
+
+    ``needs``: columns without which it is another oracle's table, and is not drawn.
+    """
 
     table: str
     name: str
@@ -31,6 +34,7 @@ class _Kind:
     is_log_x: bool = False
     is_log_y: bool = False
     series: str = ""
+    needs: tuple[str, ...] = ()
 
 
 KINDS = (
@@ -80,6 +84,7 @@ KINDS = (
         "A level end says that the box has come to its density.",
         "time / ps",
         "density / g cm⁻³",
+        needs=("run", "time_ps", "density (g/cm3)"),
     ),
     _Kind(
         "temperatures",
@@ -89,6 +94,7 @@ KINDS = (
         "temperature / K",
         "conductivity / mS cm⁻¹",
         is_log_y=True,
+        needs=("temperature_K", "conductivity_mS_cm", "standard_error_mS_cm", "how"),
     ),
 )
 
@@ -106,24 +112,21 @@ def job_plots(folder: Path, fitted: Mapping[str, Any]) -> list[Plot]:
     Args:
         fitted: ranges of lag (ps) that were fitted, by species, from the job's provenance.
     """
-    plots = []
-    tables = {}
-    for kind in KINDS:
-        if kind.table not in tables:
-            tables[kind.table] = _read(folder / f"{kind.table}.csv")
-        if table := tables[kind.table]:
-            plots.append(_plot(kind, table, fitted if kind.name == "msd" else {}))
-    drawn = {kind.table for kind in KINDS if tables[kind.table]}
+    tables = {name: _read(folder / f"{name}.csv") for name in dict.fromkeys(kind.table for kind in KINDS)}
+    kinds = [kind for kind in KINDS if tables[kind.table] and tables[kind.table].keys() >= set(kind.needs)]
+    plots = [_plot(kind, tables[kind.table], fitted if kind.name == "msd" else {}) for kind in kinds]
+    drawn = {kind.table for kind in kinds}
     return plots + [_picture(path) for path in sorted(folder.glob("*.png")) if path.stem not in drawn]
 
 
 def _read(path: Path) -> dict[str, list[str]]:
-    """Columns by name; empty where there is no such table or it holds no row."""
+    """Columns by name; empty where there is no such table or it holds no row. Half-written rows are left out."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             head, *rows = csv.reader(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, csv.Error):
         return {}
+    rows = [row for row in rows if len(row) == len(head)]
     return {name: [row[k] for row in rows] for k, name in enumerate(head)} if rows else {}
 
 

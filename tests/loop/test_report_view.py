@@ -244,6 +244,27 @@ def test_pictures_of_other_oracles_are_kept_and_damaged_tables_left_out(tmp_path
     assert (plot["name"], base64.b64decode(plot["png"])) == ("spectrum", b"\x89PNG picture")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("density", "time,density\n1,1.2\n2,1.3\n"),
+        ("temperatures", "T,k\n298,1\n"),
+        ("msd", "lag_ps,Li+ (nm2)\n" + "1" * 200_000 + ",2\n"),
+    ],
+)
+def test_tables_that_are_not_ours_are_left_out_and_their_picture_is_shown(tmp_path, name, text):
+    (tmp_path / f"{name}.csv").write_text(text)
+    (tmp_path / f"{name}.png").write_bytes(b"\x89PNG picture")
+    (plot,) = job_plots(tmp_path, {})
+    assert (plot["name"], plot["series"]) == (name, [])
+
+
+def test_a_half_written_row_is_left_out(tmp_path):
+    (tmp_path / "msd.csv").write_text("lag_ps,Li+ (nm2)\n1,2\n3,4\n5\n")
+    (plot,) = job_plots(tmp_path, {})
+    assert plot["series"][0]["x"] == [1.0, 3.0]
+
+
 def test_the_report_holds_the_view_and_every_story(campaign, tmp_path):
     told = write_report(campaign, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
