@@ -101,7 +101,7 @@ class Spool:
         self.close()
 
     def _commit(self, batch: Sequence[tuple[int, bytes]]) -> None:
-        """One write and one sync for everything that waits; on failure the segment is cut back to what it was."""
+        """One write and one sync for everything that waits; a segment in which that failed is cut back and closed."""
         failure: OSError | None = None
         try:
             if self._fd < 0 or self._size > self._segment_bytes:
@@ -130,6 +130,8 @@ class Spool:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)
                 os.fsync(self._fd)
+            # A drain may have read the piece, and would skip what comes in its place.
+            self._close_segment()
             raise
         self._size += len(content)
 

@@ -111,6 +111,26 @@ def test_a_full_disk_acknowledges_nothing_and_leaves_no_piece(campaign, monkeypa
     assert names(campaign) == ["r1", "r3"]
 
 
+def test_what_was_drained_before_its_sync_failed_hides_nothing_that_comes_after_it(campaign, monkeypatch):
+    spool, fsync = Spool(campaign.folder), os.fsync
+    spool.append([report("r1")], actor="robot1")
+
+    def fails(fd):
+        monkeypatch.setattr(os, "fsync", fsync)
+        drain(campaign, no_model)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(SpoolError):
+        spool.append([report("r2")], actor="robot1")
+    for one in ("r3", "r2"):
+        spool.append([report(one)], actor="robot1")
+    spool.close()
+    drain(campaign, no_model)
+    assert names(campaign) == ["r1", "r2", "r3"]
+    assert not waiting_segments(campaign.folder)
+
+
 def test_threads_share_a_sync(campaign, monkeypatch):
     syncs = []
     fsync = os.fsync
