@@ -193,8 +193,8 @@ class CampaignRecord:
         self.is_paused = True
         if data.get("needs_person"):
             self.hold_reason = data["reason"]
-        if self.last_stop.get("should_pause"):
-            self.last_stop = {**self.last_stop, "should_pause": False}
+            if self.last_stop.get("should_pause"):
+                self.last_stop = {**self.last_stop, "should_pause": False}
 
     def _resumed(self, data: dict[str, Any]) -> None:
         if self.hold_reason:

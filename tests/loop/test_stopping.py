@@ -216,6 +216,19 @@ def test_too_many_failures_pause_the_campaign_until_a_person_resumes_it(file):
     assert Campaign.read(path.parent / "toy").record.n_rounds == 2
 
 
+def test_ctrl_c_just_before_a_pause_does_not_take_its_place(file, monkeypatch):
+    def interrupted(self):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    path = file("budget: {rounds: 4}\nstop: [{rule: failure_rate, above: 0.5, over_calls: 2}]", "{fail_above: 0.1}")
+    monkeypatch.setattr(Controller, "_pause", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(path)
+    assert run(path) is Step.HOLD
+    assert Campaign.read(path.parent / "toy").record.n_rounds == 1
+
+
 def test_a_rule_that_stops_wins_over_one_that_pauses(file):
     path = file("budget: {rounds: 1}\nstop: [{rule: failure_rate, above: 0.5, over_calls: 2}]", "{fail_above: 0.1}")
     assert run(path) is Step.STOP
