@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,10 @@ def plot(results: Results, job_dir: Path, title: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def colours_of(names: Sequence[str]) -> dict[str, str]:
+def colours_of(charges: Mapping[str, int]) -> dict[str, str]:
     """A colour for each species: ions from one half of the palette, solvents from the other."""
-    ions = [name for name in names if name[-1] in "+-"]
-    solvents = [name for name in names if name not in ions]
+    ions = [name for name, charge in charges.items() if charge]
+    solvents = [name for name in charges if name not in ions]
     return {name: ION_COLOURS[i % len(ION_COLOURS)] for i, name in enumerate(ions)} | {
         name: SOLVENT_COLOURS[i % len(SOLVENT_COLOURS)] for i, name in enumerate(solvents)
     }
@@ -81,16 +81,17 @@ def _displacements(results: Results, job_dir: Path, title: str) -> list[str]:
     lag_ps = next(iter(found.values())).lag_ps
     curves = {name: 3 * one.per_axis for name, one in found.items()}
     fits = {name: one.slope.window_ps for name, one in motion.in_box.items()}
-    colours = colours_of(list(curves))
+    charges = {species.name: species.formal_charge for species, _ in results.trajectories[0].contents.molecules}
+    colours = colours_of(charges)
     if motion.charge is not None:
-        n_ions = sum(one.n_molecules for name, one in motion.in_box.items() if name[-1] in "+-")
+        n_ions = sum(one.n_molecules for name, one in motion.in_box.items() if charges[name])
         curves["charge (per ion)"] = 3 * motion.charge.total.per_axis / n_ions
         fits["charge (per ion)"] = motion.charge.slope.window_ps
         colours["charge (per ion)"] = "#7F7F7F"
     figure, axes = new_figure(title)
     for name, curve in curves.items():
         positive = curve > 0
-        style = ":" if name.startswith("charge") else "-" if name[-1] in "+-" else "--"
+        style = "--" if charges.get(name) == 0 else "-" if name in charges else ":"
         axes.plot(lag_ps[positive], curve[positive], ls=style, lw=1.3, color=colours[name], label=name)
         fitted = (lag_ps >= fits[name][0]) & (lag_ps <= fits[name][1]) & (curve > 0)
         axes.plot(lag_ps[fitted], curve[fitted], lw=4, alpha=0.35, color=colours[name], solid_capstyle="round")
