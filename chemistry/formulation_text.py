@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import FormulationError, UnitError
@@ -98,12 +97,12 @@ def _solvents(text: str, liquid: str) -> tuple[str, dict[str, float]]:
             _fail(text, f"{rest!r} has no ratio: write one, such as '{rest} {':'.join('1' * len(names))} (w/w)'")
         return basis, {names[0]: 1.0}
     names = _names(text, (" " + rest)[: found.start()].strip())
-    shares = [float(Fraction(piece.strip())) for piece in re.split("[:/]", found[1])]
+    shares = [float(piece) for piece in re.split("[:/]", found[1])]
     if len(names) != len(shares):
         _fail(text, f"{len(names)} solvents ({', '.join(names)}) but {len(shares)} numbers in the ratio {found[1]!r}")
-    total = math.fsum(shares)
-    if not (math.isfinite(total) and min(shares) > 0):
+    if not (min(shares) > 0 and math.isfinite(sum(shares))):
         _fail(text, f"the ratio {found[1]!r} must be made of positive numbers")
+    total = math.fsum(shares)
     return basis, {name: share / total for name, share in zip(names, shares, strict=True)}
 
 

@@ -70,7 +70,7 @@ def from_components(parts: Sequence[Component], *, temperature_K: float, species
     if len(fractions) > 1 or (fractions and len(kinds) > 1):
         raise FormulationError(f"{' and '.join(sorted(kinds))} do not go together; give all amounts in one of them.")
     if fractions:
-        total = math.fsum(convert(part.amount, part.unit, "1") for _, part in amounts)
+        total = sum(convert(part.amount, part.unit, "1") for _, part in amounts)
         if abs(total - 1.0) > FRACTION_SUM_TOLERANCE:
             raise FormulationError(f"The fractions sum to {total:.4g}, not 1; correct them.")
     moles = [(one, _moles(one, part)) for one, part in amounts]

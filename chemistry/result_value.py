@@ -14,6 +14,8 @@ from .units import CANONICAL_UNITS, convert
 
 #: A stated value and the one that follows from repeats or impedance may differ by this relative amount.
 AGREEMENT = 0.02
+#: What is larger, in any unit, cannot be squared; no quantity comes near it.
+LARGEST = 1e150
 
 
 class Reading(NamedTuple):
@@ -45,7 +47,7 @@ def reading(result: LabResult) -> Reading:
     if not result.unit:
         raise UnitError(f"no unit; write one beside the value, such as '{expected}'")
     for value in (*result.replicates, *([] if result.value is None else [result.value])):
-        if not math.isfinite(convert(value, result.unit, expected)):
+        if abs(convert(value, result.unit, expected)) > LARGEST:
             raise DataError(f"{value:g} {result.unit} is too large to be a {result.quantity}")
     deviation, n = result.standard_deviation, result.n
     mean = statistics.fmean(result.replicates) if result.replicates else result.value
@@ -69,7 +71,7 @@ def reading(result: LabResult) -> Reading:
         raise DataError(
             f"no standard_uncertainty; give one standard deviation, or replicates, or standard_deviation and n{why}"
         )
-    return _finite(Reading(value, result.unit, uncertainty))
+    return _bounded(Reading(value, result.unit, uncertainty))
 
 
 def measurement_of(result: LabResult, liquid: Formulation) -> Measurement:
@@ -106,14 +108,14 @@ def _from_impedance(result: LabResult) -> Reading:
     if result.status == "censored":
         return Reading(value, unit, None)
     if result.standard_uncertainty is not None:
-        return _finite(Reading(value, unit, result.standard_uncertainty))
+        return _bounded(Reading(value, unit, result.standard_uncertainty))
     uR, uK = result.resistance_uncertainty_ohm, result.cell_constant_uncertainty_per_cm
     if uR is None or uK is None:
         raise DataError(
             "no uncertainty: give resistance_uncertainty_ohm and cell_constant_uncertainty_per_cm, or the "
             "standard_uncertainty of the conductivity"
         )
-    return _finite(Reading(value, unit, value * math.hypot(uR / R, uK / K)))
+    return _bounded(Reading(value, unit, value * math.hypot(uR / R, uK / K)))
 
 
 def _agreed(derived: float, stated: float | None, what: str) -> float:
@@ -125,7 +127,7 @@ def _agreed(derived: float, stated: float | None, what: str) -> float:
     return stated
 
 
-def _finite(found: Reading) -> Reading:
-    if not all(math.isfinite(number or 0.0) for number in (found.value, found.standard_uncertainty)):
+def _bounded(found: Reading) -> Reading:
+    if not all(abs(number or 0.0) <= LARGEST for number in (found.value, found.standard_uncertainty)):
         raise DataError("value and uncertainty are too large to be computed with")
     return found

@@ -78,6 +78,7 @@ def test_volumes_are_of_pure_liquids_and_molarities_of_the_solution():
     [
         ("EC 3 g; EMC 0.7 mass_fraction", "do not go together"),
         ("EC 0.3 mass_fraction; EMC 0.6 mass_fraction", "sum to 0.9, not 1"),
+        ("EC 1.7e308 mass_fraction; EMC 1.7e308 mass_fraction", "sum to inf, not 1"),
         ("LiPF6 1 mL; EC 1 g", "is a salt; give its mass or moles"),
         ("EC 1 mol/kg; EMC 1 g", "is a solvent; a molality is of a salt"),
         ("EC 1 g; EC 2 g", "EC is given twice"),
@@ -152,6 +153,9 @@ def test_an_impedance_gives_the_conductivity_with_its_uncertainty():
         ({"resistance_ohm": 100.0, "cell_constant_per_cm": 1.0}, "no uncertainty: give resistance_uncertainty_ohm"),
         ({"value": 1.0, "unit": "1", "standard_uncertainty": 0.1, "quantity": "colour"}, "'colour' is unknown"),
         ({}, "no value"),
+        ({"replicates": [1.7e308, 1.7e308], "unit": "mS/cm"}, "is too large to be a conductivity"),
+        ({"replicates": [1.7e308, -1.7e308], "unit": "mS/cm"}, "is too large to be a conductivity"),
+        ({"value": 9.0, "standard_uncertainty": 1.7e308, "unit": "S/m"}, "too large to be computed with"),
     ],
 )
 def test_a_value_that_is_not_whole_is_refused(told, message):
