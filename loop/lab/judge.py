@@ -45,6 +45,7 @@ class _Judging:
         self._campaign, self._record = campaign, campaign.record
         self._seen: dict[str, dict[str, Any]] = {}
         self._failed: set[str] = set()
+        self._infeasible: set[str] = set()
         self._answered: set[str] = set()
 
     def verdict(self, row: Row) -> Verdict:
@@ -146,13 +147,15 @@ class _Judging:
 
     def _failure(self, where: str, result: LabResult, liquid: Formulation) -> Verdict:
         """Why there is no value: noted once, and never against a result that is there."""
-        record, status = self._record, result.status
+        record, status, content = self._record, result.status, content_of(result)
         reason = result.note or f"the lab says: {status}"
         key = external_measurement_id(result.source, result.external_id) if result.external_id else ""
         candidate = record.candidates.get(result.candidate_id)
         known = Verdict(where, "known", "identity", result=result, measurement_id=key)
         if key and (before := record.failure_reports.get(key)) is not None:
-            return known if before == content_of(result) else self._conflict(known, "was reported otherwise", before)
+            return known if before == content else self._conflict(known, "was reported otherwise", before)
+        if key and self._seen.get(key) == content:
+            return dataclasses.replace(known, reason="reported twice here")
         if key and (key in record.results or key in record.quarantined or key in self._seen):
             return self._conflict(known, "has a value already; a failure does not undo that", None)
         if candidate is not None and candidate.status in {"failed", "abandoned"} and candidate.reason == reason:
@@ -167,11 +170,15 @@ class _Judging:
             return Verdict(
                 where, "refused", "candidate", "a mishap with a liquid that nobody asked for tells nothing", result
             )
-        if candidate is None and liquid.formulation_id in record.infeasible:
+        if candidate is None and liquid.formulation_id in record.infeasible.keys() | self._infeasible:
             return known
         if candidate is not None:
             liquid = self._campaign.formulation(candidate.candidate_id)
             self._failed.add(candidate.candidate_id)
+        else:
+            self._infeasible.add(liquid.formulation_id)
+        if key:
+            self._seen[key] = content
         entry = {
             "candidate_id": result.candidate_id or None,
             "formulation": liquid.to_dict(),
@@ -180,7 +187,7 @@ class _Judging:
             "status": status,
             "reason": reason,
             "report_id": key,
-            "report": content_of(result),
+            "report": content,
             "cost": result.cost,
         }
         return Verdict(where, "failure", "", reason, result, measurement_id=key, failure=entry)
@@ -201,8 +208,7 @@ def _with_surprises(campaign: Campaign, verdicts: list[Verdict], predict: Predic
     limit = campaign.settings.lab.surprise
     for k, (number, measurement) in enumerate(asked.items()):
         if why_not:
-            note = "; ".join(filter(None, (verdicts[number].note, why_not)))
-            judged[number] = dataclasses.replace(verdicts[number], note=note)
+            judged[number] = dataclasses.replace(verdicts[number], uncompared=why_not)
             continue
         one = dataclasses.replace(verdicts[number], expected=expected[k])
         if limit is not None and abs(expected[k]["deviations"]) > limit:

@@ -278,6 +278,15 @@ def test_failures_with_a_name_are_noted_once(campaign):
         bring(campaign, report(candidate_id=first))
 
 
+def test_a_failure_that_comes_twice_at_once_counts_once_and_its_name_is_taken(campaign):
+    failed = {"value": None, "unit": None, "standard_uncertainty": None, "status": "separated", "cost": 5.0}
+    first = report("f", **failed)
+    assert kinds(bring(campaign, first, first, report("g", **failed))) == ["failure", "known", "known"]
+    assert (campaign.record.money, len(campaign.record.calls)) == (5.0, 1)
+    with pytest.raises(RefusedError, match="differs from another one of this name"):
+        bring(campaign, report("h", candidate_id=ids(campaign)[0], **failed), report("h"))
+
+
 def test_every_row_gets_its_verdict_in_the_order_of_the_checks(campaign, tmp_path):
     rows = [
         {"external_id": "a", "formulation": LIQUID, "value": 9.1, "unit": "mS/cm", "standard_uncertainty": 0.2},
@@ -312,9 +321,10 @@ def test_a_model_that_cannot_be_asked_does_not_keep_results_out(campaign):
     def broken(liquids):
         raise CampaignError("the data sets are not what they were")
 
-    told = bring(campaign, report(), predict=broken)
+    told = bring(campaign, report(candidate_id=ids(campaign)[0]), predict=broken)
     assert kinds(told) == ["taken"]
     assert "not compared with the model" in told.messages[0]
+    assert campaign.record.results[R1].note == ""  # which would say that it was another liquid than asked for
 
 
 def test_the_record_is_the_same_when_it_is_read_again(campaign):
