@@ -25,9 +25,10 @@ def temperatures_K(target_K: float, settings: SlowLiquid) -> tuple[float, ...]:
 
 
 def at_most_mS_cm(sampled: Sampled) -> float:
-    """What the conductivity is at most where ions have not diffused."""
-    first = sampled.trajectories[0]
-    return conductivity_at_most_mS_cm(sampled.ions, first.volume_nm3, first.temperature_K)
+    """What the conductivity is at most where ions have not diffused; the size correction two standard errors up."""
+    first, motion = sampled.trajectories[0], sampled.results.motion
+    correction = motion.size_correction_m2_s * (1 + 2 * motion.viscosity.relative_error)
+    return conductivity_at_most_mS_cm(sampled.ions, first.volume_nm3, first.temperature_K, correction)
 
 
 def too_slow(sampled: Sampled, why_not_more: str) -> SimulationFailureError:

@@ -58,13 +58,20 @@ def motions(trajectories: Sequence[Trajectory]) -> list[Motion]:
     return [_motion(species, trajectories, moved, lag) for species in ions]
 
 
-def conductivity_at_most_mS_cm(found: Sequence[Motion], volume_nm3: float, temperature_K: float) -> float:
+def conductivity_at_most_mS_cm(
+    found: Sequence[Motion], volume_nm3: float, temperature_K: float, size_correction_m2_s: float = 0.0
+) -> float:
     """An upper bound: Nernst-Einstein with D = MSD / (6 t), two standard errors above.
 
     A caged ion's mean square displacement grows ever more slowly than t until it diffuses, so that MSD / (6 t) only
-    falls; and ions that move together or pair conduct less than Nernst-Einstein says.
+    falls; and ions that move together or pair conduct less than Nernst-Einstein says. ``size_correction_m2_s`` is what
+    the size of the box takes away from each D at most, where conductivities are for an infinite box.
     """
-    total = sum(one.n * one.charge**2 * one.msd_nm2 / (6 * one.lag_ps) * (1 + 2 * one.relative_error) for one in found)
+    correction = size_correction_m2_s / transport.NM2_PER_PS_IN_M2_S
+    total = sum(
+        one.n * one.charge**2 * (one.msd_nm2 / (6 * one.lag_ps) * (1 + 2 * one.relative_error) + correction)
+        for one in found
+    )
     numerator = transport.ELEMENTARY_CHARGE_C**2 * total * transport.NM2_PER_PS_IN_M2_S
     per_m = numerator / (transport.BOLTZMANN_J_K * temperature_K * volume_nm3 * 1e-27)
     return float(per_m * transport.S_PER_M_IN_MS_CM)

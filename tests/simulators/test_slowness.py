@@ -1,5 +1,8 @@
 """Whether ions diffuse, on motion with a known answer; and slow liquids from hotter ones."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from saltloop.chemistry.formulation import Formulation
@@ -7,14 +10,16 @@ from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.analysis.results import Results
 from saltloop.simulators.analysis.trajectory import Trajectory
+from saltloop.simulators.analysis.transport import conductivity_factor
+from saltloop.simulators.analysis.viscosity import Viscosity
 from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.md.boxes import contents_of
 from saltloop.simulators.md.control_settings import SlowLiquid
-from saltloop.simulators.md.hotter import extrapolated, temperatures_K, too_slow
+from saltloop.simulators.md.hotter import at_most_mS_cm, extrapolated, temperatures_K, too_slow
 from saltloop.simulators.md.hotter_plot import plot_temperatures
 from saltloop.simulators.md.protocols import BoxSettings
 from saltloop.simulators.md.replicas import Sampled
-from saltloop.simulators.md.slowness import conductivity_at_most_mS_cm, motions
+from saltloop.simulators.md.slowness import Motion, conductivity_at_most_mS_cm, motions
 from saltloop.simulators.md.stopping import Decision
 
 LIQUID = Formulation.parse("1 mol/kg LiBF4 in AN at 260 K")
@@ -77,6 +82,15 @@ def test_the_bound_lies_above_the_truth():
     assert true < found < 3 * true
 
 
+def test_the_bound_of_a_small_box_holds_for_an_infinite_one():
+    """Ions that diffuse, but not far in so short a run: 1e-11 m2/s in the box, 4e-12 more in an infinite one."""
+    ions = tuple(Motion(name, charge, 6e-5 * 160, 160.0, 1.0, 0.01, 10) for name, charge in (("Li+", 1), ("BF4-", -1)))
+    assert all(ion.is_slow(SETTINGS) for ion in ions)
+    slow = replace(sampled(260.0, size_correction_m2_s=4e-12), ions=ions)
+    infinite = conductivity_factor(8.0, 260.0) * 20 * 1.4e-5
+    assert infinite < at_most_mS_cm(slow) < 1.2 * infinite
+
+
 def test_hotter_temperatures_are_above_the_target_and_not_absurd():
     assert temperatures_K(300.0, SETTINGS) == (330.0, 360.0, 405.0)
     assert temperatures_K(400.0, SETTINGS) == (440.0, 480.0)
@@ -87,7 +101,7 @@ def arrhenius(temperature_K):
     return 4000 * np.exp(-2000 / temperature_K)
 
 
-def sampled(temperature_K, *, is_slow=False, cage_nm=0.0):
+def sampled(temperature_K, *, is_slow=False, cage_nm=0.0, size_correction_m2_s=0.0):
     one = trajectory(0 if is_slow else 1e-3, cage_nm=cage_nm, temperature_K=temperature_K)
     value = arrhenius(temperature_K)
 
@@ -110,6 +124,8 @@ def sampled(temperature_K, *, is_slow=False, cage_nm=0.0):
     )
     results = Results.__new__(Results)
     object.__setattr__(results, "measurements", measurements)
+    motion = SimpleNamespace(size_correction_m2_s=size_correction_m2_s, viscosity=Viscosity(10.0, 1.0, True, "test"))
+    object.__setattr__(results, "motion", motion)
     words = ("Li+ moved 0.05 nm",) if is_slow else ()
     decision = Decision(100.0, "conductivity", value, 0.02, words, 1.0, None, "")
     return Sampled(results, (one,), tuple(motions([one])), (decision,))
