@@ -177,7 +177,7 @@ class JobRunner:
         outcome = read_outcome(self.folder(job.job_key))
         if outcome is None or result_sha256(self.folder(job.job_key)) != job.outcome_sha256:
             reason = f"jobs/{job.job_key}/result.json is gone or was changed after the job had finished"
-            self._fail(candidate, job.job_key, "result_changed", reason, is_retryable=False, wall_s=job.wall_s)
+            self._fail(candidate, job.job_key, "result_changed", reason, is_retryable=False, wall_s=0.0)
             return
         measurements: tuple[Measurement, ...] = outcome.measurements
         if reason := next(filter(None, map(why_unphysical, measurements)), ""):

@@ -220,6 +220,11 @@ class CampaignRecord:
             named = self.settings.get("oracles") or {"oracle": self.settings.get("oracle", {})}
             self.money += named.get(oracle, {}).get("cost", {}).get("money", 0.0)
 
+    def recount_call(self, call: Call) -> None:
+        """Another outcome of the candidate's latest call; what it cost stays."""
+        latest = max(k for k, one in enumerate(self.calls) if one.candidate_id == call.candidate_id)
+        self.calls[latest] = call
+
     def settle(self, candidate_id: str, status: CandidateStatus, reason: str) -> None:
         candidate = self.candidates[candidate_id]
         candidate.status, candidate.reason = status, reason

@@ -83,11 +83,16 @@ def finish_job(record: CampaignRecord, data: dict[str, Any]) -> None:
 def fail_job(record: CampaignRecord, data: dict[str, Any]) -> None:
     """A job that came to an end without an answer; its candidate has failed unless it is tried again."""
     job = record.jobs[data["job_key"]]
+    had_ended = job.status == "finished"  # and its answer was lost: its call and time are counted already
     job.status, job.reason, job.is_retryable = "failed", data["reason"], data["is_retryable"]
-    job.wall_s = data["wall_s"]
-    record.oracle_s += data["wall_s"]
     is_final = not data["will_retry"] and is_of_liquid(data["kind"], is_retryable=job.is_retryable)
-    record.count_call(Call(job.candidate_id, data["kind"], is_final))
+    call = Call(job.candidate_id, data["kind"], is_final)
+    if had_ended:
+        record.recount_call(call)
+    else:
+        job.wall_s = data["wall_s"]
+        record.oracle_s += data["wall_s"]
+        record.count_call(call)
     if not data["will_retry"]:
         candidate = record.candidates[job.candidate_id]
         _fail(record, candidate, data["kind"], data["reason"], is_final=is_final)

@@ -87,8 +87,7 @@ def hold(record: CampaignRecord, entry: dict[str, Any]) -> None:
         return
     candidate = record.candidates[candidate_id]
     if entry["job_key"] is not None:
-        latest = max(k for k, call in enumerate(record.calls) if call.candidate_id == candidate_id)
-        record.calls[latest] = Call(candidate_id, "quarantined")
+        record.recount_call(Call(candidate_id, "quarantined"))
     elif earlier is None:
         record.count_call(Call(candidate_id, "quarantined"), cost=entry["cost"])
     if not candidate.measurement_ids:

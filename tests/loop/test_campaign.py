@@ -19,6 +19,7 @@ from saltloop.loop.reports.report import status, status_text, summary
 from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
 from saltloop.loop.settings import load_campaign_file
+from saltloop.loop.sources.worth import source_worth
 
 TOY = """
 name: toy
@@ -268,6 +269,27 @@ def test_a_worker_that_outlived_its_controller_is_ended_before_its_job_is_taken_
     )
     _end_orphan(tmp_path)
     assert not psutil.pid_exists(sleeper.pid)
+
+
+def test_a_call_whose_result_is_lost_before_it_is_taken_in_counts_once(file, monkeypatch):
+    edit(file, "budget: {rounds: 2}", "budget: {calls: 1}")
+    file.write_text(file.read_text().replace('"fakes:ToyOracle"', '"fakes:ToyOracle", cost: {money: 3}'))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("saltloop.loop.jobs.JobRunner._ingest", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(file)
+    monkeypatch.undo()
+    (result,) = (file.parent / "toy" / "jobs").glob("*/result.json")
+    result.unlink()
+    assert run(file) is Step.STOP
+    campaign = Campaign.read(file.parent / "toy")
+    (job,) = campaign.record.jobs.values()
+    assert [call.outcome for call in campaign.record.calls] == ["result_changed"]
+    assert (campaign.record.oracle_s, campaign.record.money) == (job.wall_s, 3.0)
+    assert [one["hours"] for one in source_worth(campaign)] == [job.wall_s / 3600]
 
 
 def test_reports_tell_the_story(file):
