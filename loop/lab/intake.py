@@ -45,7 +45,7 @@ class Told:
     @property
     def messages(self) -> tuple[str, ...]:
         """What a person should read, a line for each result that is not simply taken or known."""
-        return tuple(str(one) for one in self.verdicts if one.kind not in ("taken", "known", "failure") or one.note)
+        return tuple(str(one) for one in self.verdicts if one.kind not in ("taken", "known", "failure") or one.remarks)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON for scripts: counts, and the verdict on each row."""

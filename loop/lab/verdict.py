@@ -35,7 +35,9 @@ class Verdict:
     measurement: Measurement | None = None
     measurement_id: str = ""
     note: str = ""
-    """What else to know: how the liquid differs from the one asked for."""
+    """How the liquid differs from the one asked for; kept with the result."""
+    uncompared: str = ""
+    """Why the model could not be asked; only said."""
     expected: dict[str, Any] | None = None
     """What the model said before: mean and standard_deviation (mS/cm), deviations, weights_sha256."""
     failure: dict[str, Any] | None = None
@@ -48,10 +50,15 @@ class Verdict:
         """Whether the file that it is in can be taken."""
         return self.kind not in ("conflict", "refused")
 
+    @property
+    def remarks(self) -> str:
+        """What else to know."""
+        return "; ".join(filter(None, (self.note, self.uncompared)))
+
     def __str__(self) -> str:
         value = f": {self.measurement}" if self.measurement is not None and self.kind in ("taken", "amended") else ""
         why = f": {self.reason}" * bool(self.reason)
-        return f"{self.where} is {WORDS[self.kind]}{why}{value}" + f" [{self.note}]" * bool(self.note)
+        return f"{self.where} is {WORDS[self.kind]}{why}{value}" + f" [{self.remarks}]" * bool(self.remarks)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON for scripts."""
@@ -60,7 +67,7 @@ class Verdict:
             "verdict": self.kind,
             "stage": self.stage,
             "reason": self.reason,
-            "note": self.note,
+            "note": self.remarks,
             "measurement_id": self.measurement_id,
             "source": self.result.source if self.result else None,
             "external_id": self.result.external_id if self.result else None,

@@ -81,6 +81,6 @@ def _verdict(one: Verdict) -> dict[str, Any]:
         "unit": measured.unit if measured else "",
         "expected_mS_cm": expected.get("mean"),
         "deviations": expected.get("deviations"),
-        "note": one.note,
+        "note": one.remarks,
         "measurement_id": one.measurement_id,
     }
