@@ -62,11 +62,12 @@ def estimate(
 
 
 def calls_of(protocol: Protocol, temperature_K: float, *, is_density_fixed: bool) -> int:
-    """Force calls of the longest run that a protocol allows: all replicas, and hotter temperatures if it may go there.
+    """Force calls of the longest run that a protocol allows: all replicas; annealing and hotter temperatures if it may.
 
     One a step, two more for each attempt of the barostat, and about two for each iteration of the minimiser.
     """
-    stages = stages_of(protocol, has_fixed_density=is_density_fixed, is_annealed=False, gentleness=Gentleness())
+    may_anneal = protocol.anneal is not None and protocol.anneal.when != "never"
+    stages = stages_of(protocol, has_fixed_density=is_density_fixed, is_annealed=may_anneal, gentleness=Gentleness())
     calls = 2.0 * protocol.minimise.max_iterations
     for stage in stages:
         calls += stage.max_cost

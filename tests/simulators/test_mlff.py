@@ -299,6 +299,8 @@ def test_calls_are_counted_over_stages_replicas_and_temperatures():
     twice = protocol.model_copy(update={"replicas": 2})
     assert calls_of(twice, 298.15, is_density_fixed=True) == 2 * calls_of(protocol, 298.15, is_density_fixed=True)
     assert calls_of(protocol, 298.15, is_density_fixed=False) > calls_of(protocol, 298.15, is_density_fixed=True)
+    annealed = MLFFSpec(protocol={**SHORT, "anneal": {"duration_ps": 0.5, "timestep_fs": 1.0}}).resolved_protocol()
+    assert calls_of(annealed, 298.15, is_density_fixed=True) == calls_of(protocol, 298.15, is_density_fixed=True) + 500
 
 
 def test_a_grid_has_the_box_full_of_molecules_apart():
