@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def reanalysed(job_dir: Path, analysis: dict[str, Any]) -> OracleOutcome:
 def trajectories_of(job_dir: Path, analysis: dict[str, Any]) -> tuple[OracleOutcome, Protocol, list[Trajectory]]:
     """What is in a job's folder, its protocol with other settings of the analysis, and what each replica recorded.
 
+    Hotter temperatures are left out.
+
     Raises:
         ValueError: as ``reanalysed``.
     """
@@ -49,7 +52,7 @@ def trajectories_of(job_dir: Path, analysis: dict[str, Any]) -> tuple[OracleOutc
     if dict(contents.counts) != outcome.provenance["composition"]["molecules"]:
         raise ValueError(f"{job_dir} holds {outcome.provenance['composition']['molecules']}, not {contents.counts}")
     trajectories = []
-    for folder in sorted(one for one in job_dir.glob("md*") if one.is_dir() and ".failed-" not in one.name):
+    for folder in sorted(one for one in job_dir.glob("md*") if re.fullmatch(r"md(-\d+)?", one.name) and one.is_dir()):
         checkpoint = read_checkpoint(folder)
         if checkpoint is None:
             raise ValueError(f"{folder} holds no checkpoint")
