@@ -39,15 +39,17 @@ def ask(reading: Reading, request: Request, *, wait_s: float = WAIT_S) -> Asked:
     Raises:
         CampaignError: it cannot be done; nothing was recorded.
     """
-    if (earlier := fate(reading, request.request_id)) is not None:
-        return earlier
     with reading.now() as campaign:
+        if (earlier := fate(reading, request.request_id)) is not None:
+            return earlier
         check(campaign, request)
     if holder_of(reading.folder / LOCK_NAME) is None:
         try:
             with Campaign.open(reading.folder, actor=request.person, is_brief=True) as campaign:
                 take_requests(campaign, only_a_run_decides)
-                return Asked(request.request_id, apply(campaign, request, only_a_run_decides))
+                # The same one, sent again meanwhile, may have been done while this one waited for the lock.
+                done = _event_of(campaign, request.request_id)
+                return Asked(request.request_id, done or apply(campaign, request, only_a_run_decides))
         except LockedError:
             pass
     leave(reading.folder, request)
@@ -62,10 +64,15 @@ def ask(reading: Reading, request: Request, *, wait_s: float = WAIT_S) -> Asked:
 def fate(reading: Reading, request_id: str) -> Asked | None:
     """What became of a request, or None if there is none of this number."""
     with reading.now() as campaign:
-        if request_id in campaign.record.request_ids:
-            for event in reversed(campaign.events):
-                if event.data.get("request_id") == request_id:
-                    return Asked(request_id, event)
+        if (event := _event_of(campaign, request_id)) is not None:
+            return Asked(request_id, event)
     if any(path.stem.rpartition("-")[2] == request_id for path in waiting_requests(reading.folder)):
         return Asked(request_id, None)
     return None
+
+
+def _event_of(campaign: Campaign, request_id: str) -> Event | None:
+    """The event that did a request or refused it."""
+    if request_id not in campaign.record.request_ids:
+        return None
+    return next(event for event in reversed(campaign.events) if event.data.get("request_id") == request_id)

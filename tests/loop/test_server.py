@@ -8,6 +8,7 @@ from saltloop.loop.lab.settings import LabSettings
 from saltloop.loop.screen import Screen
 from saltloop.loop.server import steer
 from saltloop.loop.server.drain import take_waiting
+from saltloop.loop.server.reading import Reading
 from saltloop.loop.steering.queue import waiting_requests
 from server_client import client_of, ids, told
 
@@ -135,6 +136,21 @@ def test_a_decision_sent_again_is_done_once(client, folder):
     assert [event.type for event in Campaign.read(folder).events].count("paused") == 1
     assert client.get(f"/v1/requests/{'a' * 32}").json()["state"] == "done"
     assert client.get(f"/v1/requests/{'b' * 32}").status_code == 404
+
+
+def test_a_decision_sent_again_while_the_first_is_being_done_has_its_answer(client, folder, monkeypatch):
+    word, check, firsts = {"reason": "weekend", "request_id": "a" * 32}, steer.check, []
+
+    def check_while_the_first_is_done(campaign, request):
+        check(campaign, request)
+        if not firsts:
+            firsts.append(None)
+            firsts.append(steer.ask(Reading(folder), request))
+
+    monkeypatch.setattr(steer, "check", check_while_the_first_is_done)
+    again = steer_to(client, "/campaign/pause", **word)
+    assert (again.status_code, again.json()["event"]["seq"]) == (200, firsts[1].event.seq)
+    assert [event.type for event in Campaign.read(folder).events].count("paused") == 1
 
 
 def test_a_decision_waits_for_the_process_that_writes(folder, monkeypatch):
