@@ -119,6 +119,11 @@ class Campaign:
         accept_space: bool = False,
         is_brief: bool = False,
     ) -> Campaign:
+        if folder.is_file():
+            raise CampaignFileError(
+                f"{folder} is a file, so that it cannot be the folder of the campaign '{settings.name}'. Give the "
+                "campaign another 'name'."
+            )
         folder.mkdir(parents=True, exist_ok=True)
         lock = CampaignLock(folder / LOCK_NAME, steal=steal_lock, is_brief=is_brief)
         lock.acquire()
@@ -258,7 +263,7 @@ def campaign_folder(path: Path) -> Path:
         raise CampaignFileError(f"There is neither a campaign file nor a campaign folder {path}.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CampaignFileError(f"{path} is not a campaign file: {error}") from None
     name = values.get("name", path.stem) if isinstance(values, dict) else path.stem
     return path.parent / str(name)

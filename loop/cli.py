@@ -86,6 +86,12 @@ def main() -> None:
     except SaltloopError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", EXIT_ERROR))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(
+            f"Error: {where}{error.strerror or error}. What is on record is safe; see to it and repeat.", err=True
+        )
+        sys.exit(EXIT_ERROR)
     sys.exit(code if isinstance(code, int) else 0)
 
 

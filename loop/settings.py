@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -134,12 +136,17 @@ def read_settings(path: Path, text: str) -> CampaignSettings:
     try:
         values = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        slips = list(_slips(tree)) if tree else []
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise CampaignFileError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', error)}.") from None
+    except (ValueError, RecursionError) as error:  # a date that is none, thousands of brackets
+        raise CampaignFileError(f"{path}: not valid YAML: {error}.") from None
     if not isinstance(values, dict):
         raise CampaignFileError(f"{path} is empty or holds no settings; see 'campaigns/demo.yaml' for one that works.")
+    if slips:
+        raise CampaignFileError("\n".join(f"{path}, {slip}" for slip in slips))
     values.setdefault("name", path.stem)
     try:
         settings = CampaignSettings.model_validate(values)
@@ -148,6 +155,23 @@ def read_settings(path: Path, text: str) -> CampaignSettings:
         raise CampaignFileError("\n".join(f"{path}, {problem}" for problem in problems)) from None
     _check_species(settings, path, tree)
     return settings
+
+
+def _slips(node: yaml.Node) -> Iterator[str]:
+    """What YAML allows and nobody means: a key twice, of which the last would count, and numbers without an end."""
+    if isinstance(node, yaml.MappingNode):
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in first:
+                yield f"line {line}: '{key.value}' is there already, in line {first[key.value]}; put both into one"
+            first.setdefault(key.value, line)
+            yield from _slips(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _slips(value)
+    elif node.tag == "tag:yaml.org,2002:float" and not math.isfinite(float(yaml.safe_load(node.value))):
+        yield f"line {node.start_mark.line + 1}: {node.value} is no number to go by; leave the setting out for no limit"
 
 
 def _explain(problem: Any, tree: yaml.Node) -> str:

@@ -33,7 +33,7 @@ def toy(tmp_path):
     file = tmp_path / "toy.yaml"
     file.write_text(TOY)
     run = [sys.executable, str(TESTS / "crash_campaign.py"), str(file)]
-    subprocess.run(run, check=True, capture_output=True, timeout=60)
+    subprocess.run(run, check=True, capture_output=True, timeout=600)
     return file
 
 
@@ -153,6 +153,23 @@ def test_errors_are_one_message_and_an_exit_code(tmp_path, arguments, code, mess
     assert "Traceback" not in done.stderr
 
 
+def test_what_the_disk_refuses_is_one_message(tmp_path):
+    (tmp_path / "taken").touch()
+    done = saltloop(
+        "measure", "1 mol/kg LiPF6 in EC", "--oracle", "fakes:ToyOracle", "-o", tmp_path / "taken" / "job", cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert f"{tmp_path / 'taken' / 'job'}: Not a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_campaign_cannot_have_the_name_of_its_file(tmp_path):
+    (tmp_path / "toy").write_text(TOY)
+    refused = saltloop("ask", tmp_path / "toy")
+    assert refused.returncode == 1
+    assert "is a file, so that it cannot be the folder of the campaign 'toy'" in refused.stderr
+
+
 def test_a_mistake_found_before_the_start_leaves_nothing_behind(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(TOY.replace("name: toy", "name: mine").replace("fakes:ToyOracle", "fakes:NoSuchOracle"))
@@ -183,14 +200,14 @@ def test_a_person_approves_and_rejects(tmp_path):
     file = tmp_path / "toy.yaml"
     file.write_text(TOY + "approval: manual\n")
     command = [sys.executable, str(TESTS / "crash_campaign.py"), str(file)]
-    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip() == "WAIT"
+    assert subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout.strip() == "WAIT"
     waiting = [c["candidate_id"] for c in json.loads(saltloop("status", file, "--json").stdout)["open"]]
     assert "approved" in saltloop("approve", file, waiting[0]).stdout
     assert "rejected" in saltloop("reject", file, waiting[1], "--reason", "no salt left").stdout
     again = saltloop("approve", file, waiting[0], "c9")
     assert again.returncode == 1
     assert "no candidate that waits for a decision; these do: none" in again.stderr
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     statuses = json.loads(saltloop("status", file, "--json").stdout)["candidates"]
     assert statuses == {"candidate": 2, "completed": 1, "rejected": 1}
 

@@ -47,6 +47,8 @@ def test_the_name_defaults_to_the_files_name(load):
         (("[EC, DMC]", "[]"), r"line 4: space\.solvents: .*at least 1 item"),
         (("name: good", "name: ../up"), r"line 1: name: "),
         (("space:", "budget: {rounds: 0}\nspace:"), r"line 2: budget\.rounds: "),
+        (("space:", "budget: {rounds: 1}\nspace:\n  basis: mole\n  basis: mass"), r"line 5: 'basis' .* in line 4"),
+        (("space:", "budget: {money: .inf}\nspace:"), r"line 2: \.inf is no number to go by"),
         (("space:", "space:\n  exclude: [[EC, DNC]]"), r"line 3: space\.exclude\.0: .*'DNC'"),
     ],
 )
@@ -70,6 +72,9 @@ def test_every_mistake_is_named_at_once(load):
         (b"a: [1, 2\nb: 3\n", "line 2: not valid YAML"),
         (b"\x80\x81\x00\xff", "is not a text file"),
         (b"space: {solvents: [EC]}", r"space\.salts: is missing; add it"),
+        (b"name: 2026-13-45\n", "not valid YAML: month must be in"),
+        (b"name: " + b"[" * 5000, "not valid YAML"),
+        (b"name: &me [*me]\n", "not valid YAML"),
     ],
 )
 def test_nonsense_is_refused(load, content, message):
