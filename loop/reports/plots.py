@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.errors import CampaignError
+from saltloop.loop.reports.view_rows import predicted_before
 from saltloop.loop.space.settings import values_of
 
 #: Okabe–Ito colours, told apart without colour vision; each source also has its own marker.
@@ -24,6 +27,9 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
     Args:
         known: conductivities of the campaign's data sets.
         path: the PNG to write.
+
+    Raises:
+        CampaignError: the path cannot be written.
     """
     import matplotlib
 
@@ -34,14 +40,28 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(13.5, 4.3), layout="constrained")
     words = [
         _best_so_far(left, results, _best_known(campaign, known)),
-        _parity(middle, campaign, results),
+        _parity(middle, results),
         _tail(right, [m.in_unit("mS/cm").value for m in known], [r["value"] for r in results]),
     ]
     figure.suptitle(f"Campaign '{campaign.settings.name}'", fontsize=12)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
     pyplot.close(figure)
+    write_picture(figure, path, dpi=150)
     return "\n".join(words)
+
+
+def write_picture(figure: Any, path: Path, *, dpi: int) -> None:
+    """Write a figure as PNG, whatever its name ends in; a reader never sees half of it.
+
+    Raises:
+        CampaignError: the path cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(partial, dpi=dpi, format="png")
+        os.replace(partial, path)
+    except OSError as error:
+        raise CampaignError(f"Cannot write the picture {path}: {error.strerror or error}; name another.") from error
 
 
 def _best_known(campaign: Campaign, known: Sequence[Measurement]) -> float | None:
@@ -63,7 +83,8 @@ def _results_in_order(campaign: Campaign) -> list[dict[str, Any]]:
         if result.counts and m["quantity"] == "conductivity":
             value = convert(m["value"], m["unit"], "mS/cm")
             error = convert(m["standard_uncertainty"], m["unit"], "mS/cm")
-            results.append({"value": value, "error": error, "source": m["source"], "candidate_id": result.candidate_id})
+            predicted = predicted_before(result, campaign.record.candidates.get(result.candidate_id or ""))[0]
+            results.append({"value": value, "error": error, "source": m["source"], "predicted": predicted})
     return results
 
 
@@ -100,16 +121,15 @@ def _best_so_far(axes: Any, results: list[dict[str, Any]], best_known: float | N
     return f"Best so far: {values[best]:.2f} mS/cm, result {best + 1} of {len(values)}; the first was {values[0]:.2f}."
 
 
-def _parity(axes: Any, campaign: Campaign, results: list[dict[str, Any]]) -> str:
+def _parity(axes: Any, results: list[dict[str, Any]]) -> str:
     axes.set_title("Predicted before, against what came back", fontsize=11)
     axes.set_xlabel("predicted (as experiment) / mS cm$^{-1}$")
     axes.set_ylabel("reported / mS cm$^{-1}$")
-    pairs = [r for r in results if r["candidate_id"]]
+    pairs = [r for r in results if r["predicted"]]
     if not pairs:
         return _nothing(axes, "Predicted against measured: nothing to compare yet.")
-    predicted = [campaign.record.candidates[r["candidate_id"]].why["predicted"] for r in pairs]
-    mean = np.array([p["mean"] for p in predicted])
-    std = np.array([p["standard_deviation"] for p in predicted])
+    mean = np.array([r["predicted"]["mean"] for r in pairs])
+    std = np.array([r["predicted"]["standard_deviation"] for r in pairs])
     values, errors = np.array([r["value"] for r in pairs]), np.array([r["error"] for r in pairs])
     for source in dict.fromkeys(r["source"] for r in pairs):
         mask = np.array([r["source"] == source for r in pairs])
@@ -130,9 +150,10 @@ def _parity(axes: Any, campaign: Campaign, results: list[dict[str, Any]]) -> str
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    ratio = float(np.median(values / mean))
+    positive = mean > 0
+    ratio = f"{np.median(values[positive] / mean[positive]):.2f}" if positive.any() else "none"
     return (
-        f"Predicted against reported: median ratio reported / predicted {ratio:.2f} over {len(pairs)} result(s); "
+        f"Predicted against reported: median ratio reported / predicted {ratio} over {len(pairs)} result(s); "
         f"mean absolute difference {np.abs(values - mean).mean():.2f} mS/cm."
     )
 
@@ -156,11 +177,15 @@ def _tail(axes: Any, known: Sequence[float], new: Sequence[float]) -> str:
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.7)
     axes.legend(fontsize=8, frameon=False)
-    edge = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    if not known:
+        return f"The tail: {len(new)} new value(s); the data sets hold none to compare with."
+    edge = float(np.quantile(known, 0.9))
     above = sum(value > edge for value in new)
     return f"The tail: {above} of {len(new)} new value(s) lie above the data sets' 90 % quantile ({edge:.1f} mS/cm)."
 
 
 def _nothing(axes: Any, text: str) -> str:
-    axes.text(0.5, 0.5, "no result yet", ha="center", va="center", transform=axes.transAxes, color=GREY)
+    axes.text(
+        0.5, 0.5, text.partition(": ")[2].rstrip("."), ha="center", va="center", transform=axes.transAxes, color=GREY
+    )
     return text

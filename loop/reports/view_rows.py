@@ -15,8 +15,6 @@ from saltloop.loop.record_items import Candidate, Held, Job, Result
 from saltloop.loop.reports.known import Composition, Known
 from saltloop.loop.reports.view_types import CandidateRow, HeldRow, JobRow, ResultRow
 
-TAKES_IN = frozenset({"result_ingested", "result_amended", "quarantine_released"})
-
 Flat = Callable[[Composition], list[float]]
 
 
@@ -65,12 +63,12 @@ def job_rows(campaign: Campaign, times: Times) -> list[JobRow]:
     return [_job_row(campaign, job, times) for job in jobs]
 
 
-def text_of(campaign: Campaign, candidate_id: str | None, formulation: Mapping[str, Any]) -> str:
-    """A liquid in words: the candidate's, or the measured one."""
+def text_of(campaign: Campaign, candidate_id: str | None, formulation: Mapping[str, Any], note: str) -> str:
+    """The measured liquid in words: the candidate's, unless a ``note`` says how it differs."""
     from saltloop.chemistry.formulation import Formulation
 
     candidate = campaign.record.candidates.get(candidate_id or "")
-    if candidate is not None:
+    if candidate is not None and not note:
         return candidate.text
     return str(Formulation.from_dict(formulation, species=campaign.species))
 
@@ -88,11 +86,11 @@ def _result_row(campaign: Campaign, one: Result, known: Known, flat: Flat, times
     composition = known.composition(measurement["formulation"])
     value, std, _ = in_mS_cm(measurement)
     candidate = campaign.record.candidates.get(one.candidate_id or "")
-    predicted, when = _predicted(one, candidate)
+    predicted, when = predicted_before(one, candidate)
     return {
         "id": one.measurement_id,
         "candidate": one.candidate_id or "",
-        "text": text_of(campaign, one.candidate_id, measurement["formulation"]),
+        "text": text_of(campaign, one.candidate_id, measurement["formulation"], one.note),
         "value": value,
         "std": std,
         "source": measurement["source"],
@@ -110,7 +108,7 @@ def _result_row(campaign: Campaign, one: Result, known: Known, flat: Flat, times
     }
 
 
-def _predicted(one: Result, candidate: Candidate | None) -> tuple[Mapping[str, Any] | None, Any]:
+def predicted_before(one: Result, candidate: Candidate | None) -> tuple[Mapping[str, Any] | None, Any]:
     """What the model said of this liquid before: when it proposed it, or when a result of another liquid arrived."""
     if candidate is not None and not one.note:
         return candidate.why["predicted"], "proposal"
@@ -142,7 +140,7 @@ def _held_row(campaign: Campaign, held: Held) -> HeldRow:
     return {
         "id": held.measurement_id,
         "candidate": held.candidate_id or "",
-        "text": text_of(campaign, held.candidate_id, held.measurement["formulation"]),
+        "text": text_of(campaign, held.candidate_id, held.measurement["formulation"], held.entry["note"]),
         "quantity": held.measurement["quantity"],
         "value": value,
         "std": std,

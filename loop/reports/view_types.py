@@ -40,6 +40,7 @@ class ResultRow(TypedDict):
     id: str
     #: Of its candidate; empty for a result that nobody asked for.
     candidate: str
+    #: The liquid that was measured.
     text: str
     value: float
     std: float

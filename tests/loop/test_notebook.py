@@ -15,6 +15,7 @@ from saltloop.loop.campaign import Campaign as OpenedCampaign
 from saltloop.loop.errors import CampaignError, CampaignFileError, LockedError
 from saltloop.loop.lab.verdict import RefusedError
 from saltloop.loop.notebook.handle import Handle
+from saltloop.loop.reports.plots import plot_campaign
 from saltloop.loop.steering.queue import take_requests, waiting_requests
 
 SETTINGS = {
@@ -317,6 +318,11 @@ def test_the_best_is_told_in_its_unit_and_of_the_liquid_that_was_made(campaign):
     assert (best["value"], best["unit"], best["standard_uncertainty"]) == (pytest.approx(10.5), "mS/cm", 0.2)
     assert best["text"] == "1.1 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K"
     assert "10.50 ± 0.20 mS/cm" in campaign._repr_html_()
+    (row,) = campaign.view()["results"]
+    assert (row["text"], row["mean"], row["predicted_at"]) == (best["text"], 9.0, "arrival")
+    said = plot_campaign(OpenedCampaign.read(campaign.folder), [], campaign.folder / "outcome.png")
+    assert "mean absolute difference 1.50 mS/cm" in said  # not from what was predicted for the liquid asked for
+    assert "the data sets hold none to compare with" in said
 
 
 @pytest.mark.parametrize("n", [0, 1, 6, 12])

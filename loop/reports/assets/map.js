@@ -36,17 +36,17 @@ function amountOf(composition, position) {
 /** Everything the campaign has to do with, as points: candidates, and results that nobody asked for. */
 function mapPoints(view) {
   const points = view.candidates.map((one) => {
-    const values = one.results
-      .map((k) => view.results[k])
-      .filter((r) => r.counts)
-      .map((r) => r.value);
+    const results = one.results.map((k) => view.results[k]).filter((r) => r.counts);
+    const best = results.reduce((a, b) => (a && a.value >= b.value ? a : b), null);
+    // A lab may have made another liquid than it was asked for: its value lies where that liquid does.
+    const shown = best ?? one;
     return {
-      c: one.composition,
-      t: one.temperature_K,
-      v: values.length ? Math.max(...values) : null,
-      text: one.text,
+      c: shown.composition,
+      t: shown.temperature_K,
+      v: best?.value ?? null,
+      text: shown.text,
       hash: `#c/${one.id}`,
-      state: values.length
+      state: best
         ? "measured"
         : ["failed", "rejected", "abandoned", "lost"].includes(one.status)
           ? "none"
