@@ -120,7 +120,8 @@ def far_errors(
     n_salts: int,
     generator: torch.Generator,
 ) -> BlindErrors | None:
-    """Errors on whole groups (papers) that two members of a smaller ensemble had not seen; None with one group.
+    """Errors on whole groups (papers) that two members of a smaller ensemble had not seen; None where all rows that it
+    is trained on are of one group.
 
     ``groups``: one name a row; ``build`` makes an untrained network of given settings.
     """
@@ -129,6 +130,8 @@ def far_errors(
         return None
     chosen = torch.randperm(len(rows.y), generator=generator)[:N_CROSS_ROWS]
     some, fold = rows.select(chosen), fold[chosen]
+    if (fold == fold[0]).all():  # Small groups can be missing from what was drawn; nothing would be left to train on.
+        return None
     epochs = min(settings.epochs, max(N_CROSS_STEPS // steps_per_epoch(len(chosen), settings), 1))
     quick = settings.model_copy(update={"n_members": N_FOLDS * N_REPLICAS, "epochs": epochs})
     network = build(quick)

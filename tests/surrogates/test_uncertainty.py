@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from saltloop.chemistry import Formulation
+from saltloop.surrogates import calibration
 from saltloop.surrogates.calibration import (
     LEVELS,
     BlindErrors,
     ErrorScale,
     _folds,
     conformal_quantiles,
+    far_errors,
     fit_scale,
 )
 from saltloop.surrogates.domain import TrainingDomain
@@ -125,6 +127,16 @@ def test_folds_keep_papers_whole_and_are_even():
         assert len({int(f) for f, g in zip(fold, groups, strict=True) if g == name}) == 1
     assert max(np.bincount(fold.numpy())) == 50
     assert _folds(["only"] * 9) is None
+
+
+def test_a_paper_that_no_drawn_row_is_of_does_not_count_as_left_out(encoder, quick_settings, monkeypatch):
+    monkeypatch.setattr(calibration, "N_CROSS_ROWS", 20)
+    X = encoder.encode([liquid(molality=0.2 + 0.01 * k, EC=0.5, EMC=0.5) for k in range(100)])
+    rows = TrainingRows(X, torch.full((100,), 8.0), torch.full((100,), 0.1))
+    groups, generator = ["large"] * 99 + ["small"], torch.Generator().manual_seed(0)
+    assert 99 not in torch.randperm(100, generator=torch.Generator().manual_seed(0))[:20]
+    build = pytest.fail  # No fold would have a row to train on, nor a distance.
+    assert far_errors(build, rows, groups, quick_settings, 2, generator) is None
 
 
 def test_an_interval_of_a_prediction_widens_with_level_and_distance(fitted):
