@@ -100,6 +100,8 @@ def stages_of(
         if name == "produce":
             sample_ps = protocol.frame_ps
             duration_ps = protocol.first_production_ps
+        # Whole steps of the protocol, so that a gentler replica records at the same times as the others.
+        sample_ps = max(1, round(sample_ps / settings.timestep_fs * 1e3)) * settings.timestep_fs / 1e3
         stride = max(1, round(sample_ps / timestep_ps))
         n = max(1, round(duration_ps / (stride * timestep_ps)))
         most = round((most_ps or duration_ps) / (stride * timestep_ps))

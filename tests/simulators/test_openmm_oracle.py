@@ -325,4 +325,4 @@ def test_the_time_between_frames_is_that_of_whole_steps(finished):
     )
     assert simulation.frame_ps == pytest.approx(0.088)
     gentle = dataclasses.replace(simulation, gentleness=Gentleness(1))
-    assert gentle.frame_ps == pytest.approx(0.09)
+    assert gentle.frame_ps == pytest.approx(0.088)

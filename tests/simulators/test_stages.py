@@ -50,6 +50,12 @@ def test_gentler_starts_step_shorter_soften_longer_and_record_at_the_same_times(
     assert "divided by 4" in str(Gentleness(2))
 
 
+@pytest.mark.parametrize("level", [1, 2])
+def test_gentler_replicas_record_with_the_others_where_frames_are_no_whole_steps(level):
+    odd = {"base": "quick", "frame_ps": 0.25}
+    assert stages(odd, level=level)["produce"].sample_ps == pytest.approx(stages(odd)["produce"].sample_ps, rel=1e-9)
+
+
 def test_annealing_rises_to_its_peak_and_comes_back():
     stage = stages(is_annealed=True)["anneal"]
     assert stage.temperature_K(0, 300) == 300
