@@ -8,6 +8,7 @@ reasons beside it in ``NAME.verdict.txt``. The move comes last: after a crash th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -31,6 +32,8 @@ TAKEN, REFUSED = "taken", "refused"
 STILL_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 TORN_LINE_PATIENCE = 15
 ACTOR = "inbox"
+#: Bytes of a name's stem and ending that are kept, so that its verdict's name is not too long for a disk (255).
+LONGEST_STEM, LONGEST_ENDING = 180, 20
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,16 @@ class Inbox:
         received = []
         for name in self._complete():
             path = self.path / name
-            content = _content(path)
-            if content is None or (not _ends_well(name, content) and not self._has_waited(name)):
+            try:
+                content = _content(path)
+            except FileNotFoundError:
                 continue
-            one = _receive(campaign, name, content, predict_of)
+            except DataError as error:
+                content, one = b"", Received(_printable(name), None, str(error))
+            else:
+                if not _ends_well(name, content) and not self._has_waited(name):
+                    continue
+                one = _receive(campaign, _printable(name), content, predict_of)
             if one.told is None:
                 self._move(path, REFUSED, f"{one.problem}\n")
             else:
@@ -98,20 +107,24 @@ class Inbox:
         return self._clock() - self._since[name][1] >= TORN_LINE_PATIENCE * self._settle_s
 
     def _move(self, path: Path, where: str, verdict: str, expected_size: int | None = None) -> None:
-        target = self.path / where / path.name
-        target.parent.mkdir(exist_ok=True)
-        number = 1
+        folder, number = self.path / where, 1
+        folder.mkdir(exist_ok=True)
+        stem = os.fsdecode(os.fsencode(path.stem)[:LONGEST_STEM])
+        suffix = os.fsdecode(os.fsencode(path.suffix)[:LONGEST_ENDING])
+        target = folder / (stem + suffix)
         while target.exists() or target.is_symlink():
-            target = self.path / where / f"{path.stem}-{number}{path.suffix}"
+            target = folder / f"{stem}-{number}{suffix}"
             number += 1
         write_durably(target.with_name(target.name + ".verdict.txt"), verdict.encode("utf-8", "replace"))
-        os.rename(path, target)
-        if expected_size is not None and os.lstat(target).st_size != expected_size and not path.exists():
-            os.rename(target, path)  # its writer went on meanwhile: the rest is read next time, the beginning is known
+        with contextlib.suppress(FileNotFoundError):  # its writer took it away meanwhile
+            os.rename(path, target)
+            if expected_size is not None and os.lstat(target).st_size != expected_size and not path.exists():
+                os.rename(
+                    target, path
+                )  # its writer went on meanwhile: the rest is read next time, the beginning is known
 
 
 def _receive(campaign: Campaign, name: str, content: bytes, predict_of: Callable[[], Predict | None]) -> Received:
-    name = name.encode("utf-8", "replace").decode()
     origin = {"file": name, "file_sha256": hashlib.sha256(content).hexdigest()}
     try:
         rows = read_rows(name, content)
@@ -121,14 +134,29 @@ def _receive(campaign: Campaign, name: str, content: bytes, predict_of: Callable
     return Received(name, told)
 
 
-def _content(path: Path) -> bytes | None:
-    """The bytes of a regular file, at most one more than is allowed; what else it may be is not followed."""
+def _printable(name: str) -> str:
+    """A file's name without the bytes that are no text."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file, at most one more than is allowed; what else it may be is not followed.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        DataError: it is no regular file, or cannot be read.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b"" if path.is_symlink() else None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        what = "is a link" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        raise DataError(f"{_printable(path.name)} {what}; put a file here that saltloop may read.") from None
     with os.fdopen(fd, "rb") as file:
-        return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise DataError(f"{_printable(path.name)} is no regular file; put a file here that saltloop may read.")
+        return file.read(MAX_BYTES + 1)
 
 
 def _ends_well(name: str, content: bytes) -> bool:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from fakes import FakeStrategy, InlineExecutor
 from lab_campaign import LAB, LIQUID, start
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.controller import Controller, Step
-from saltloop.loop.lab.inbox import Inbox
+from saltloop.loop.lab.inbox import Inbox, _receive
 from saltloop.loop.lab.receiving import Receiver
 from saltloop.loop.screen import Screen
 
@@ -162,6 +163,39 @@ def test_links_and_odd_names_are_inert(campaign, put, tmp_path):
     assert names(campaign) == ["odd"]
     assert secret.exists()
     assert {"link.csv", "pipe.csv"} <= set(files(campaign, "refused"))
+
+
+def test_what_cannot_be_read_is_refused_with_the_reason(campaign, put, tmp_path):
+    (campaign.folder / "inbox" / "link.csv").symlink_to(tmp_path / "nowhere.csv")
+    os.mknod(campaign.folder / "inbox" / "socket.csv", stat.S_IFSOCK | 0o600)
+    receiver = Receiver(campaign, None)
+    refused = {one.name: one.problem for one in receiver.receive()}
+    assert "is a link" in refused["link.csv"]
+    assert "cannot be read (No such device" in refused["socket.csv"]
+    assert receiver.inbox.unsettled() == [], "nobody waits for them forever"
+
+
+def test_a_name_as_long_as_the_disk_allows_is_taken(campaign, put):
+    put("x" * 251 + ".csv", rows("a"))
+    put("x" * 250 + ".csv", rows("b"))
+    put("b." + "y" * 250, "?\n")
+    receive(campaign)
+    assert names(campaign) == ["a", "b"]
+    assert len(files(campaign, "taken")) == 4
+    assert len(files(campaign, "refused")) == 2
+
+
+def test_a_file_that_its_writer_takes_away_ends_nothing(campaign, put, monkeypatch):
+    path = put("run.csv", rows("a"))
+
+    def taken_away(*given):
+        one = _receive(*given)
+        path.unlink()
+        return one
+
+    monkeypatch.setattr("saltloop.loop.lab.inbox._receive", taken_away)
+    receive(campaign)
+    assert names(campaign) == ["a"]
 
 
 @pytest.mark.parametrize("mode", ["after", "within"])
