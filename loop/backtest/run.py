@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +104,7 @@ def claim_folder(plan: Plan, folder: Path, about: dict[str, Any]) -> None:
     }
     note = folder / ABOUT
     if note.exists():
-        recorded = json.loads(note.read_text(encoding="utf-8"))
+        recorded = _recorded(note)
         if other := sorted(key for key in recorded.keys() | found.keys() if recorded.get(key) != found.get(key)):
             raise BacktestError(
                 f"{folder} holds traces of another backtest (it differs in {', '.join(other)}); "
@@ -113,30 +112,40 @@ def claim_folder(plan: Plan, folder: Path, about: dict[str, Any]) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_whole(note, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _recorded(note: Path) -> dict[str, Any]:
+    try:
+        recorded: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BacktestError(f"{note} cannot be read ({error}); delete its folder, or name another one.") from None
+    return recorded
 
 
 def _in_processes(plan: Plan, files: dict[int, Path], workers: int, tell: Callable[[], None]) -> None:
     pool = WorkerProcesses(workers)
-    futures: dict[int, Future[None]] = {}
     try:
-        futures = {seed: pool.submit(run_seed, plan, seed, file) for seed, file in files.items()}
-        while not all(future.done() for future in futures.values()):
-            time.sleep(POLL_S)
+        running = {seed: pool.submit(run_seed, plan, seed, file) for seed, file in files.items()}
+        while running:
+            done, _ = wait(running.values(), timeout=POLL_S, return_when=FIRST_COMPLETED)
             tell()
-            for seed, future in futures.items():
-                if future.done() and (error := future.exception()) is not None:
+            for seed in [seed for seed, future in running.items() if future in done]:
+                if (error := running.pop(seed).exception()) is not None:
                     raise BacktestError(f"Seed {seed} failed: {error}") from error
     finally:
         pool.shutdown(cancel_futures=True)
-    tell()
 
 
 def _write(file: Path, trace: Trace) -> None:
-    """Whole or not at all: a run may be killed at any moment."""
     content = {"seed": trace.seed, "n_start": trace.n_start, "order": trace.order, "seconds": trace.seconds}
+    _write_whole(file, json.dumps(content))
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Whole or not at all: a run may be killed at any moment."""
     unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
-    unfinished.write_text(json.dumps(content), encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(file)
 
 

@@ -1,6 +1,7 @@
 """Replays: starts, batches, determinism, and going on after an interruption."""
 
 import json
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from saltloop.loop.backtest.report import trace_table, write_traces
 from saltloop.loop.backtest.run import Plan, read_finished, run_seeds
 from saltloop.loop.backtest.strategies import CampaignStrategy, RandomStrategy, outside
 from saltloop.loop.errors import BacktestError
+from saltloop.loop.workers import WorkerDiedError
 from saltloop.surrogates.encoding import FormulationEncoder
 from saltloop.surrogates.settings import SurrogateSettings
 
@@ -181,6 +183,31 @@ def test_processes_give_the_same_traces(plan, tmp_path):
 def test_a_seed_that_fails_in_a_process_says_why(pool, tmp_path):
     with pytest.raises(BacktestError, match=r"Seed 0 failed: .*asked for 4 new liquids"):
         run_seeds(Plan(pool, Fixed((0,)), "random", 5, 4, 12), [0], tmp_path, about={}, workers=2)
+
+
+def test_a_seed_that_fails_between_two_looks_says_why(pool, tmp_path, monkeypatch):
+    class AtOnce:
+        def __init__(self, workers):
+            pass
+
+        def submit(self, fn, *args):
+            future = Future()
+            future.set_exception(WorkerDiedError("killed"))
+            return future
+
+        def shutdown(self, **how):
+            pass
+
+    monkeypatch.setattr("saltloop.loop.backtest.run.WorkerProcesses", AtOnce)
+    with pytest.raises(BacktestError, match="Seed 0 failed: killed"):
+        run_seeds(Plan(pool, RandomStrategy(), "random", 5, 4, 12), [0, 1], tmp_path, about={}, workers=2)
+
+
+def test_a_damaged_note_is_named(plan, tmp_path):
+    run_seeds(plan, [0], tmp_path, about={})
+    (tmp_path / "backtest.json").write_text('{"start": "ran')
+    with pytest.raises(BacktestError, match=r"backtest\.json cannot be read"):
+        run_seeds(plan, [0], tmp_path, about={})
 
 
 def test_the_table_of_traces_can_be_read_back(pool, plan, tmp_path):
