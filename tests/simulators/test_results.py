@@ -221,42 +221,6 @@ def test_an_anion_of_the_users_own_is_plotted_as_an_ion(tmp_path):
     assert ratio.mean() == pytest.approx(1.0, abs=0.3)
 
 
-def test_an_anion_of_the_users_own_is_plotted_as_an_ion(tmp_path):
-    """Its name ends without a sign."""
-    walk = walking(15)
-    molecules = tuple(
-        (species.model_copy(update={"name": "LiMine anion"}) if species.name == "PF6-" else species, count)
-        for species, count in walk.contents.molecules
-    )
-    box = replace(walk.contents, molecules=molecules, counts={species.name: count for species, count in molecules})
-    found = analysed(replace(walk, contents=box))
-    plot(found, tmp_path, "a salt of my own")
-    header, *rows = (row.split(",") for row in (tmp_path / "msd.csv").read_text().splitlines())
-    table = dict(zip(header, np.array(rows, dtype=float).T, strict=True))
-    # Independent ions: of the charge, each carries its own displacement.
-    early = table["lag_ps"] <= 5
-    ratio = table["charge (per ion) (nm2)"][early] / table["LiMine anion (nm2)"][early]
-    assert ratio.mean() == pytest.approx(1.0, abs=0.3)
-
-
-def test_an_anion_of_the_users_own_is_plotted_as_an_ion(tmp_path):
-    """Its name ends without a sign."""
-    walk = walking(15)
-    molecules = tuple(
-        (species.model_copy(update={"name": "LiMine anion"}) if species.name == "PF6-" else species, count)
-        for species, count in walk.contents.molecules
-    )
-    box = replace(walk.contents, molecules=molecules, counts={species.name: count for species, count in molecules})
-    found = analysed(replace(walk, contents=box))
-    plot(found, tmp_path, "a salt of my own")
-    header, *rows = (row.split(",") for row in (tmp_path / "msd.csv").read_text().splitlines())
-    table = dict(zip(header, np.array(rows, dtype=float).T, strict=True))
-    # Independent ions: of the charge, each carries its own displacement.
-    early = table["lag_ps"] <= 5
-    ratio = table["charge (per ion) (nm2)"][early] / table["LiMine anion (nm2)"][early]
-    assert ratio.mean() == pytest.approx(1.0, abs=0.3)
-
-
 def test_the_collective_conductivity_is_no_less_certain_than_its_bounds():
     found = values(analysed(walking(14, n_frames=40)))
     collective, upper = found["conductivity_collective"], found["conductivity_nernst_einstein"]
