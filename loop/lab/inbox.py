@@ -3,7 +3,8 @@
 A file is complete when its size and time of change have stayed for ``lab.settle_s``; one that ends in the middle of a
 line gets fifteen times as long. Best is to write under a name that is ignored (``.name``, ``name.part``, ``name.tmp``)
 and to rename it. A file that is taken goes to ``inbox/taken/``, one that is refused to ``inbox/refused/`` with the
-reasons beside it in ``NAME.verdict.txt``. The move comes last: after a crash the file is read again, and known.
+reasons beside it in ``NAME.verdict.txt``. The move comes last: after a crash the file is read again, and known. One
+that grows after it was taken is moved back and read again, by the process that took it.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Inbox:
         self.path = folder / FOLDER
         self._settle_s, self._clock = settle_s, clock
         self._since: dict[str, tuple[tuple[int, int], float]] = {}
+        self._taken: dict[Path, tuple[str, int]] = {}
 
     def take_in(self, campaign: Campaign, predict_of: Callable[[], Predict | None]) -> list[Received]:
         """Take every complete file into the campaign, in the order of their names.
@@ -61,6 +63,7 @@ class Inbox:
             StateError, StateWriteError, LockedError: the campaign cannot be written; the files stay where they are.
         """
         received = []
+        self._take_back()
         for name in self._complete():
             path = self.path / name
             try:
@@ -78,6 +81,7 @@ class Inbox:
             else:
                 self._move(path, TAKEN, "\n".join([str(one.told), *one.told.messages, ""]), len(content))
             received.append(one)
+        self._take_back()
         return received
 
     def unsettled(self) -> list[str]:
@@ -118,10 +122,17 @@ class Inbox:
         write_durably(target.with_name(target.name + ".verdict.txt"), verdict.encode("utf-8", "replace"))
         with contextlib.suppress(FileNotFoundError):  # its writer took it away meanwhile
             os.rename(path, target)
-            if expected_size is not None and os.lstat(target).st_size != expected_size and not path.exists():
-                os.rename(
-                    target, path
-                )  # its writer went on meanwhile: the rest is read next time, the beginning is known
+            if expected_size is not None:
+                self._taken[target] = (path.name, expected_size)
+
+    def _take_back(self) -> None:
+        """Files whose writer went on after they were taken: their rest is read next time, their beginning is known."""
+        for target, (name, size) in list(self._taken.items()):
+            with contextlib.suppress(FileNotFoundError):
+                if os.lstat(target).st_size == size or (self.path / name).exists():
+                    continue
+                os.rename(target, self.path / name)
+            del self._taken[target]
 
 
 def _receive(campaign: Campaign, name: str, content: bytes, predict_of: Callable[[], Predict | None]) -> Received:

@@ -175,6 +175,20 @@ def test_what_cannot_be_read_is_refused_with_the_reason(campaign, put, tmp_path)
     assert receiver.inbox.unsettled() == [], "nobody waits for them forever"
 
 
+def test_a_robot_that_keeps_its_file_open_loses_no_row(campaign, put):
+    path = put("log.csv", rows("a"))
+    with path.open("a") as log:
+        receiver = Receiver(campaign, None)
+        receiver.receive()
+        assert not path.exists()
+        log.write(rows("b").removeprefix(HEADER))
+        log.flush()
+        receiver.receive()
+    receiver.receive()
+    assert names(campaign) == ["a", "b"]
+    assert files(campaign, "taken") == ["log.csv", "log.csv.verdict.txt"]
+
+
 def test_a_name_as_long_as_the_disk_allows_is_taken(campaign, put):
     put("x" * 251 + ".csv", rows("a"))
     put("x" * 250 + ".csv", rows("b"))
