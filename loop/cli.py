@@ -74,7 +74,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: errors of ours become one message and an exit code, without a traceback."""
+    """Entry point: errors of ours, and of files and folders, become one message and an exit code, not a traceback."""
     try:
         code: Any = cli.main(standalone_mode=False)
     except click.ClickException as error:

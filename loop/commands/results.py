@@ -89,9 +89,9 @@ def inbox(campaign: Path, as_json: bool, steal_lock: bool) -> int:
     from saltloop.loop.lab.receiving import Receiver
 
     folder = campaign_folder(campaign)
-    (folder / "inbox").mkdir(exist_ok=True)
     try:
         with Campaign.open(folder, actor="inbox", steal_lock=steal_lock) as opened:
+            (folder / "inbox").mkdir(exist_ok=True)
             if opened.record.is_closed:
                 raise CampaignError("The campaign is closed; nothing is taken in.")
             receiver = Receiver(opened, None, lambda text: click.echo(text, err=as_json))

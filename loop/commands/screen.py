@@ -30,12 +30,17 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "-c", "--campaign", type=click.Path(path_type=Path), help="Score with all that this campaign has learned."
 )
 @click.option("--data", default="literature", show_default=True, help="Without a model: the data set to train on.")
-@click.option("--seed", default=0, show_default=True, help="Without a model: the seed of the training.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Without a model: the seed of the training."
+)
 @click.option("--constraint", "constraints", multiple=True, metavar="EXPR", help="Keep only what this holds for.")
 @click.option("--rank", type=click.Choice(["mean", "lower", "upper"]), default="mean", show_default=True)
-@click.option("--width", default=1.96, show_default=True, help="Standard deviations from mean to lower and upper.")
+@click.option(
+    "--width", type=click.FloatRange(0), default=1.96, show_default=True,
+    help="Standard deviations from mean to lower and upper.",
+)  # fmt: skip
 @click.option("--keep", type=click.IntRange(min=1), help="Write only the best so many (default: all).")
-@click.option("--top", default=20, show_default=True, help="Rows of the table on the screen.")
+@click.option("--top", type=click.IntRange(0), default=20, show_default=True, help="Rows of the table on the screen.")
 @click.option("--distinct", is_flag=True, help="In that table, only the best of each salt and set of solvents.")
 @click.option("--plot", type=FILE, help="Write plots of the landscape to this PNG.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads (default: one a core).")
@@ -97,7 +102,7 @@ def screen(
     columns = EncoderColumns.of(encoder, candidates)
     with terminal.task(f"Screening with {plan.workers} threads") as progress:
         result = run(candidates, scorer, columns, out, plan, identity=identity, progress=progress)
-    best = best_rows(out, top, candidates.species, is_distinct=distinct)
+    best = best_rows(out, top, candidates.species, is_distinct=distinct) if top else []
     words = ""
     if plot is not None:
         from saltloop.loop.screening.plot import plot_landscape

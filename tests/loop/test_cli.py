@@ -75,6 +75,16 @@ def test_status_for_scripts_is_json(toy):
     assert status["best"]["unit"] == "mS/cm"
 
 
+def test_a_picture_is_a_png_or_one_message(toy, tmp_path):
+    """Whatever its name ends in."""
+    drawn = saltloop("plot", toy, "-o", tmp_path / "outcome.picture")
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "outcome.picture").read_bytes().startswith(b"\x89PNG")
+    refused = saltloop("plot", toy, "-o", toy / "outcome.png")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    assert "Cannot write the picture" in refused.stderr
+
+
 def test_log_tells_every_decision(toy):
     lines = saltloop("log", toy).stdout
     assert "campaign toy created, seed 3" in lines
@@ -143,10 +153,16 @@ def test_robots_and_people_from_the_command_line(toy, tmp_path):
         (["predict", "1 mol/kg LiPF7 in EC"], 1, "'LiPF6'"),
         (["measure", "1 mol/kg LiPF6 in EC:EMCC 3:7 (w/w)"], 1, "'EMC'"),
         (["measure", "1 mol/kg LiPF6 in EC:EMC 3:7 (w/w) at 25 K"], 1, "25"),
+        (["measure", "1 mol/kg LiPF6 in EC:EMC 3:7 (w/w)", "-o", "file"], 1, "file: File exists"),
+        (["inbox", "mine.yaml"], 1, "There is no campaign in mine"),
+        (["screen", "--space", "scan", "-o", "scan.parquet", "--seed", "-1"], 2, "-1 is not in the range"),
+        (["screen", "--space", "scan", "-o", "scan.parquet", "--top", "-3"], 2, "-3 is not in the range"),
         (["dance"], 2, "No such command 'dance'"),
     ],
 )
 def test_errors_are_one_message_and_an_exit_code(tmp_path, arguments, code, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "mine.yaml").write_text("space: {salts: [LiPF6], solvents: [EC]}\noracle: {kind: lab}\n")
     done = saltloop(*arguments, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
