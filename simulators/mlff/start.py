@@ -69,14 +69,14 @@ class ClassicalStart:
         state = openmm.XmlSerializer.deserialize((simulation.folder / checkpoint.state_file).read_text())
         positions = np.asarray(state.getPositions(asNumpy=True)._value)
         notes.append(
-            f"started from {protocol.length_ps:g} ps of classical dynamics at {density:.4f} g/cm3, cutoff "
-            f"{protocol.force_field.cutoff_nm:.3g} nm"
+            f"started from {protocol.length_ps / protocol.replicas:g} ps of classical dynamics at {density:.4f} g/cm3, "
+            f"cutoff {protocol.force_field.cutoff_nm:.3g} nm"
         )
         notes += carbonate_conformers(start.contents.molecules, positions)
         return positions, edge
 
     def _at_constant_volume(self) -> Protocol:
-        """No longer than the protocol's first production."""
+        """With production as long as ``produce.duration_ps``, whatever its error."""
         return self.protocol.model_copy(update={"density": "given", "density_g_cm3": None, "stop": None})
 
     def _fitting(self, edge_nm: float) -> Protocol:

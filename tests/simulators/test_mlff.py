@@ -40,7 +40,8 @@ SHORT = {
     "checkpoint_ps": 0.05,
 }
 START = {**TINY, "produce": {"duration_ps": 2.0}}
-SPEC = {"kind": "mlff", "model": SPRINGS, "protocol": SHORT, "start": START, "platform": "CPU"}
+# A start is one box, however many replicas its protocol has.
+SPEC = {"kind": "mlff", "model": SPRINGS, "protocol": SHORT, "start": {**START, "replicas": 2}, "platform": "CPU"}
 
 needs_extra = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("sevenn", "dftd3")),
@@ -77,7 +78,7 @@ def test_what_was_simulated_and_how_is_recorded(finished):
     assert provenance["force_field"]["start"]["length_ps"] > 2
     assert provenance["density"]["how"].startswith("estimated")
     assert provenance["estimate"]["seconds_at_most"] < provenance["estimate"]["budget_s"]
-    assert any("classical dynamics" in warning for warning in provenance["warnings"])
+    assert any("started from 2.6 ps of classical dynamics" in warning for warning in provenance["warnings"])
     assert provenance["results"]["mean_temperature_K"] == pytest.approx(298.15, rel=0.25)
     json.dumps(provenance, allow_nan=False)
 
