@@ -93,8 +93,9 @@ def _tail(axes: Any, sums: Landscape) -> str:
 
 def _mixture(axes: Any, sums: Landscape) -> str:
     best = sums.best
-    present = [i for i in range(1, 4) if best.get(f"solvent_{i}") is not None]
-    liquid = ":".join(best[f"solvent_{i}"] for i in present)
+    positions = [name.removeprefix("solvent_") for name in best if name.startswith("solvent_")]
+    present = [i for i in positions if best[f"solvent_{i}"] is not None]
+    liquid, salt = ":".join(best[f"solvent_{i}"] for i in present), _salt(best)
     ratio = ":".join(f"{best[f'share_{i}']:g}" for i in present) + f" by {sums.basis}"
     from matplotlib import colormaps
 
@@ -108,14 +109,22 @@ def _mixture(axes: Any, sums: Landscape) -> str:
         axes.plot(x, mean, "o-", ms=4, color=colour, label=f"{temperature:g} K")
         axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.18, lw=0)
     axes.set_ylim(bottom=0)
-    axes.set_title(f"The best mixture: {best['salt']} in {liquid}" + (f" {ratio}" if len(present) > 1 else ""))
+    axes.set_title(f"The best mixture: {salt} in {liquid}" + (f" {ratio}" if len(present) > 1 else ""))
     axes.set_xlabel(f"concentration / {best['concentration_unit']}")
     axes.set_ylabel(f"predicted conductivity / {UNIT} (band: ±1 s.d.)")
     axes.legend(frameon=False, fontsize=9, reverse=True)
     return (
         f"The best: {best['mean_mS_cm']:.1f} ± {best['std_mS_cm']:.1f} mS/cm, {best['concentration']:g} "
-        f"{best['concentration_unit']} {best['salt']} in {liquid} at {best['temperature_K']:g} K."
+        f"{best['concentration_unit']} {salt} in {liquid} at {best['temperature_K']:g} K."
     )
+
+
+def _salt(row: dict[str, Any]) -> str:
+    """``LiPF6``, or of two salts ``LiPF6:LiFSI 0.75:0.25`` by mole."""
+    if row.get("salt_2") is None:
+        return str(row["salt"])
+    second = row["salt_2_fraction"]
+    return f"{row['salt']}:{row['salt_2']} {1 - second:g}:{second:g}"
 
 
 def _unsure(axes: Any, sums: Landscape) -> str:

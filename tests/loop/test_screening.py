@@ -313,6 +313,20 @@ def test_the_landscape_is_drawn(tmp_path):
     assert f"{frame(result.path)['mean_mS_cm'].max():.1f} ±" in words
 
 
+def test_the_best_is_told_with_all_its_solvents_and_salts(tmp_path):
+    from saltloop.loop.screening.plot import plot_landscape
+
+    candidates = space(
+        max_salts=2, min_salts=2, salt_fraction_step=0.25, max_solvents=4, min_solvents=4, fraction_step=0.25,
+        min_fraction=0.25,
+    )  # fmt: skip
+    path = run(candidates, tmp_path / "out.parquet").path
+    best = frame(path).iloc[0]
+    words = plot_landscape(path, tmp_path / "landscape.png")
+    salts = f"LiPF6:LiBF4 {1 - best['salt_2_fraction']:g}:{best['salt_2_fraction']:g}"
+    assert f"mol/kg {salts} in EC:DMC:AN:FEC at" in words
+
+
 def test_the_landscape_holds_the_best_of_each_pair(tmp_path):
     from saltloop.loop.screening.landscape import read_landscape
 
