@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from saltloop.chemistry.formulation import Formulation
+from saltloop.chemistry.formulation import MAX_TOTAL_MOLALITY, TEMPERATURE_RANGE_K, Formulation
 from saltloop.loop.explain import plots as explain_plots
 from saltloop.loop.explain.subject import Subject, with_sign
 from saltloop.loop.reports.html_page import Page
@@ -84,7 +84,8 @@ def curves_section(page: Page, subject: Subject, liquid: Formulation, k: float) 
     by_temperature = (T, *subject.predicted([liquid.at(float(one)) for one in T]))
     by_molality, words = None, ""
     if total > 0:
-        grid = np.linspace(0.05, max(MAX_MOLALITY_DRAWN, total * 1.1), 60)
+        # A hair below the most that a formulation may hold: the salts' parts need not add up to the last digit.
+        grid = np.linspace(0.05, min(max(MAX_MOLALITY_DRAWN, total * 1.1), MAX_TOTAL_MOLALITY * (1 - 1e-9)), 60)
         scaled = [
             Formulation(
                 tuple((salt, amount * float(m) / total) for salt, amount in own.salts),
@@ -103,10 +104,10 @@ def curves_section(page: Page, subject: Subject, liquid: Formulation, k: float) 
             f"{by_molality[1][best]:.2f} mS/cm"
             + ("." if inside else f", the edge of the range drawn ({grid[0]:.2f} to {grid[-1]:.2f} mol/kg).")
         )
-    step = 5.0
-    colder, warmer = subject.predicted([liquid.at(liquid.temperature_K + d) for d in (-step, step)])[0]
+    beside_K = [float(np.clip(liquid.temperature_K + d, *TEMPERATURE_RANGE_K)) for d in (-5.0, 5.0)]
+    colder, warmer = subject.predicted([liquid.at(one) for one in beside_K])[0]
     if colder > 0 and warmer > 0:
-        energy = GAS_CONSTANT_kJ * liquid.temperature_K**2 * np.log(warmer / colder) / (2 * step)
+        energy = GAS_CONSTANT_kJ * liquid.temperature_K**2 * np.log(warmer / colder) / (beside_K[1] - beside_K[0])
         words += f" The apparent activation energy there is {energy:.1f} kJ/mol."
     page.text(words.strip())
     measured = [

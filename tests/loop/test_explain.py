@@ -112,6 +112,13 @@ def test_a_liquid_unlike_any_measured_is_said_to_be_one(subject):
     assert "Unlike anything known: " in html
 
 
+@pytest.mark.parametrize("conditions", ["19 mol/kg LiPF6 in EC at 298.15 K", "1 mol/kg LiPF6 in EC at 600 K"])
+def test_a_liquid_at_the_edge_of_what_can_be_written_is_explained(subject, conditions):
+    html = explain_liquid(subject, Formulation.parse(conditions)).page.html()
+    assert "apparent activation energy" in html
+    assert "predicted optimum" in html
+
+
 def test_a_pure_solvent_has_no_salt_to_explain(subject):
     html = explain_liquid(subject, Formulation.parse("EC:EMC 3:7 (w/w) at 298.15 K")).page.html()
     assert "Where the number comes from" not in html
