@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from saltloop.loop.campaign import STATE_NAME
 from saltloop.loop.errors import CampaignError, LockedError
@@ -19,6 +19,7 @@ from saltloop.loop.notebook.pictures import Pictures
 from saltloop.loop.notebook.screen import CellScreen
 from saltloop.loop.opening import open_for_writing, settings_ahead
 from saltloop.loop.people import login_name
+from saltloop.loop.record_items import CandidateStatus
 from saltloop.loop.reports import report
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ class Campaign(Lab, Decisions, Pictures):
         """
         reading = self._read()
         liquids = liquids_of(formulations, reading.species)
+        if not liquids:
+            return predictions_frame([], [])
         if not reading.record.fits:
             reading = self._fitted()
         return predictions_frame(liquids, self._strategy_of(reading).predict(reading, liquids))
@@ -126,7 +129,13 @@ class Campaign(Lab, Decisions, Pictures):
         return report.status(self._read())
 
     def candidates(self, state: str | None = None) -> pd.DataFrame:
-        """All that were proposed, or those in one state: ``open`` (not settled), ``completed``, ``rejected``, ..."""
+        """All that were proposed, or those in one state: ``open`` (not settled), ``completed``, ``rejected``, ...
+
+        Raises:
+            CampaignError: there is no such state.
+        """
+        if state not in (None, "open", *get_args(CandidateStatus)):
+            raise CampaignError(f"{state!r} is no state; there are open, {', '.join(get_args(CandidateStatus))}.")
         reading = self._read()
         record = reading.record
         chosen = record.open_candidates() if state == "open" else list(record.candidates.values())

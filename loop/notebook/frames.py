@@ -37,17 +37,11 @@ def predictions_frame(liquids: Sequence[Formulation], predictions: Iterable[Mapp
     import pandas as pd
 
     rows = [
-        {
-            "formulation": str(liquid),
-            "mean_mS_cm": told["mean"],
-            "std_mS_cm": told["standard_deviation"],
-            "low_95_mS_cm": told["interval_95"][0],
-            "high_95_mS_cm": told["interval_95"][1],
-            "unfamiliar": "; ".join(told["unfamiliar"]),
-        }
-        for liquid, told in zip(liquids, predictions, strict=True)
+        (told["mean"], told["standard_deviation"], *told["interval_95"], "; ".join(told["unfamiliar"]))
+        for told in predictions
     ]
-    return pd.DataFrame(rows).set_index("formulation")
+    columns = ["mean_mS_cm", "std_mS_cm", "low_95_mS_cm", "high_95_mS_cm", "unfamiliar"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(map(str, liquids), name="formulation", dtype=object))
 
 
 def events_frame(events: Iterable[Event]) -> pd.DataFrame:

@@ -296,6 +296,9 @@ def test_predictions_are_a_frame(campaign):
     assert campaign.log()["type"].tolist() == ["campaign_created", "surrogate_fitted"]
     assert campaign.predict(campaign.ask(2)).shape == (2, 5)
     assert campaign.predict([LIQUID, LIQUID]).shape == (2, 5)
+    assert campaign.predict(campaign.candidates("lost")).shape == (0, 5)
+    with pytest.raises(CampaignError, match="'opne' is no state; there are open, candidate"):
+        campaign.candidates("opne")
 
 
 def test_it_says_where_it_stands_and_markup_is_inert(campaign):
