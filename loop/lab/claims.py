@@ -111,10 +111,12 @@ def give_back(campaign: Campaign, candidate_id: str, robot: str) -> None:
             _path(campaign.folder, candidate_id).unlink(missing_ok=True)
 
 
-def why_not(campaign: Campaign, candidate: Candidate) -> str:
-    """Why nobody may claim a candidate now, or an empty string."""
+def why_not(campaign: Campaign, candidate: Candidate, *, is_begun: bool = False) -> str:
+    """Why nobody may claim a candidate now, or an empty string; ``is_begun``: a robot that is at work on it asks."""
     if campaign.record.is_closed:
         return f"the campaign '{campaign.settings.name}' is closed"
+    if campaign.record.hold_reason and not is_begun:
+        return f"the campaign is paused ({campaign.record.hold_reason}); 'saltloop resume' goes on with it"
     if candidate.status in SETTLED:
         return f"{candidate.candidate_id} is {candidate.status}" + f": {candidate.reason}" * bool(candidate.reason)
     if candidate.assigned_to != "lab":
@@ -128,9 +130,9 @@ def _grant(campaign: Campaign, candidate_id: str, robot: str, minutes: float) ->
     candidate = campaign.record.candidates.get(candidate_id)
     if candidate is None:
         raise CampaignError(f"Candidate {candidate_id!r} is unknown; 'saltloop status' lists those that are open.")
-    if reason := why_not(campaign, candidate):
-        raise CampaignError(f"It cannot be claimed: {reason}.")
     now, there = _now(), claims_of(campaign).get(candidate_id)
+    if reason := why_not(campaign, candidate, is_begun=there is not None and there.robot == robot):
+        raise CampaignError(f"It cannot be claimed: {reason}.")
     if there is not None and there.robot != robot:
         raise ClaimedError(_taken(there))
     since = there.since if there is not None else now

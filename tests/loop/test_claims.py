@@ -10,7 +10,7 @@ from saltloop.loop.lab import claims
 from saltloop.loop.lab.claims import ClaimedError, claim, claim_some, claims_of, give_back
 from saltloop.loop.lab.intake import take
 from saltloop.loop.reports.report import status, status_text
-from saltloop.loop.steering.apply import Approve, Close, apply
+from saltloop.loop.steering.apply import Approve, Close, Pause, Resume, apply
 
 
 @pytest.fixture
@@ -93,6 +93,17 @@ def test_what_waits_for_approval_is_not_claimed(tmp_path):
         assert claim_some(campaign, "robot1", 5) == []
         apply(campaign, Approve(person="ana", candidate_ids=(one,)), lambda: None)
         assert claim(campaign, one, "robot1").robot == "robot1"
+
+
+def test_while_the_campaign_is_paused_nothing_new_is_claimed_and_what_is_begun_goes_on(campaign, ids):
+    claim(campaign, ids[0], "robot1")
+    apply(campaign, Pause(person="ana", reason="leak"), lambda: None)
+    with pytest.raises(CampaignError, match=r"paused \(leak\)"):
+        claim(campaign, ids[1], "robot2")
+    assert claim_some(campaign, "robot2", 5) == []
+    assert [one.candidate_id for one in claim_some(campaign, "robot1", 5)] == [ids[0]]
+    apply(campaign, Resume(person="ana"), lambda: None)
+    assert claim(campaign, ids[1], "robot2").robot == "robot2"
 
 
 def test_nothing_of_a_closed_campaign_is_claimed(campaign, ids):
