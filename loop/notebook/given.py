@@ -42,15 +42,21 @@ def results_of(
     has the schema's fields as columns. ``how``: of ``results_from_parameters``.
 
     Raises:
-        DataError: it is none of these, a row is wrong, or no row holds a result.
+        DataError: it is none of these, a row is wrong, no row holds a result, or it does not take an ``uncertainty``.
     """
+    takes_uncertainty = hasattr(given, "columns") and arms is None and _holds_parameters(given, target)
+    if uncertainty is not None and not takes_uncertainty:
+        raise DataError(
+            f"uncertainty={uncertainty!r} is of the column {target!r} of a frame of parameters, which this is not; "
+            "give 'standard_uncertainty' with each result (of Ax: 'sem')."
+        )
     if isinstance(given, str | Path):
         return read_file(given)
     found: Sequence[LabResult | Row]
     if hasattr(given, "columns"):
         if arms is not None:
             found = results_from_ax(arms, given, metric=target, experiment=experiment, **how)
-        elif target in given.columns and "value" not in given.columns:
+        elif takes_uncertainty:
             found = results_from_parameters(given, target=target, uncertainty=uncertainty, **how)
         else:
             found = results_from_frame(given)
@@ -65,6 +71,10 @@ def results_of(
             f"There is no result in it; fill in the column {target!r}, or 'status' where there is no value."
         )
     return found
+
+
+def _holds_parameters(frame: Any, target: str) -> bool:
+    return target in frame.columns and "value" not in frame.columns
 
 
 def liquids_of(given: Liquids, species: SpeciesBook) -> list[Formulation]:

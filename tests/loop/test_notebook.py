@@ -142,6 +142,7 @@ def test_bad_rows_are_refused_together_and_a_dry_run_shows_them(campaign):
         (pd.DataFrame({"EC": [1.0], "conductivity": ["x"]}), {"uncertainty": 0.1}, "row 1: conductivity is 'x'"),
         (pd.DataFrame({"EC": [1.0], "conductivity": [None]}), {"uncertainty": 0.1}, "There is no result in it"),
         (pd.DataFrame({"EC": [1.0], "k": [1.0]}), {}, "there is no field"),
+        (pd.DataFrame({"formulation": [LIQUID], "value": [9.0]}), {"uncertainty": 0.02}, "which this is not; give"),
         ([], {}, "There is no result in it"),
     ],
 )
