@@ -97,8 +97,11 @@ class Expression:
                 return Verdict(holds=verdict.fails, fails=verdict.holds)
             case ast.BinOp() if type(node.op) in _ARITHMETIC:
                 left, right = self._aligned(self._number(node.left, row), self._number(node.right, row))
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    return _ARITHMETIC[type(node.op)](left, right)
+                try:
+                    with np.errstate(divide="ignore", invalid="ignore"):
+                        return _ARITHMETIC[type(node.op)](left, right)
+                except ZeroDivisionError:  # Of two plain numbers; columns give infinity.
+                    self._fail(f"'{ast.unparse(node)}' divides by zero")
             case ast.BoolOp():
                 verdicts = [self._truth(value, row) for value in node.values]
                 both, either = np.logical_and.reduce, np.logical_or.reduce

@@ -114,6 +114,7 @@ def test_predictions_are_constraints_of_a_second_kind():
         ("salt > 3", "a salt is compared by"),
         ("molality in (1, 2)", "only 'salt' can be 'in' a list"),
         ("True", "is not a number"),
+        ("molality > 1 / (2 - 2)", r"'1 / \(2 - 2\)' divides by zero"),
         ("__import__('os').system('true') == 0", "not part of a constraint"),
         ("(lambda: 1)() > 0", "not part of a constraint"),
         ("mean.__class__ == 1", "not part of a constraint"),
