@@ -106,9 +106,16 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Any]]:
     if not isinstance(values, dict):
         raise CampaignFileError(f"{path} is empty or holds no settings; see docs/screening.md for one that works.")
     definitions = values.get("species") or []
-    if "space" in values:
-        return values["space"], definitions
-    return {key: value for key, value in values.items() if key != "species"}, definitions
+    space = values["space"] if "space" in values else {k: value for k, value in values.items() if k != "species"}
+    if not isinstance(definitions, list):
+        raise CampaignFileError(
+            f"{path}: species: {definitions!r} is no list; write '- {{name: …, smiles: …}}' for each."
+        )
+    if not isinstance(space, dict):
+        raise CampaignFileError(
+            f"{path}: space: {space!r} holds no settings; see docs/screening.md for one that works."
+        )
+    return space, definitions
 
 
 def _sentence(problem: Any) -> str:

@@ -276,6 +276,9 @@ def test_a_solvent_without_density_is_kept_where_no_density_is_needed(tmp_path):
         ("max_solvents: 5", "max_solvents: Input should be less than or equal to 4"),
         ("min_solvents: 3", r"max_solvents \(2\) is below min_solvents \(3\)"),
         ("a: [", "not valid YAML"),
+        ("space:", "space: None holds no settings"),
+        ("space: [LiPF6]", r"space: \['LiPF6'\] holds no settings"),
+        ("species: {name: X}", "species: {'name': 'X'} is no list"),
     ],
 )
 def test_a_mistake_in_a_space_file_is_named(tmp_path, text, message):
