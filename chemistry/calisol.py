@@ -129,6 +129,8 @@ def _measurements(path: Path, reader: _Reader) -> Iterator[Measurement]:
 
 
 def _measurement(line: int, row: dict[str, str], solvents: list[str], reader: _Reader) -> Measurement | None:
+    if None in row.values():
+        raise DataError(f"Line {line} ends before the row of CALiSol-23 does; fetch the file again.")
     if row["k"].strip().casefold() in ("", "nan"):
         reader.note(line, "dropped", "no conductivity")
         return None

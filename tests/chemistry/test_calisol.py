@@ -142,6 +142,15 @@ def test_a_row_that_is_not_calisol_is_an_error_that_names_its_line(write: Write,
         load(write({}, change))
 
 
+@pytest.mark.parametrize("kept", ["10.1/b", "10.1/b,5.0", "10.1/b,5.0,298.15,1.0,LiPF6,mol/kg,w,0.5"])
+def test_a_file_that_was_cut_short_is_an_error_that_names_its_last_line(write: Write, kept: str) -> None:
+    path = write({})
+    with path.open("a") as file:
+        file.write(kept)
+    with pytest.raises(DataError, match="Line 3 ends before the row of CALiSol-23 does; fetch the file again"):
+        load(path)
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
