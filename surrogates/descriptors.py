@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from saltloop.chemistry.errors import FormulationError
 from saltloop.chemistry.species import Species, SpeciesBook
 from saltloop.chemistry.structure import estimated_apparent_molar_volume
 from saltloop.surrogates.quantum import QUANTUM_NAMES, quantum_descriptors
@@ -130,11 +131,23 @@ def _rdkit(smiles: str) -> tuple[float, ...]:
 
 def _structure(one: Species) -> tuple[float, ...]:
     """Of a solvent, or of a salt's anion."""
-    return _structure_of(one.anion_smiles if one.kind == "salt" else one.smiles)
+    smiles = one.anion_smiles if one.kind == "salt" else one.smiles
+    return (float(np.log(_volume(one, smiles))), *_counts(smiles))
+
+
+def _volume(one: Species, smiles: str) -> float:
+    """cm3/mol, estimated from the structure; where that has an atom whose volume is not tabulated, as it was given."""
+    try:
+        return estimated_apparent_molar_volume(smiles, one.name)
+    except FormulationError:
+        given = one.value("apparent_molar_volume")
+        if given is None or given <= 0:
+            raise
+        return given
 
 
 @cache
-def _structure_of(smiles: str) -> tuple[float, ...]:
+def _counts(smiles: str) -> tuple[float, ...]:
     from rdkit import Chem
     from rdkit.Chem import Descriptors, rdMolDescriptors
 
@@ -142,7 +155,6 @@ def _structure_of(smiles: str) -> tuple[float, ...]:
     symbols = [atom.GetSymbol() for atom in molecule.GetAtoms()]
     counts = [float(symbols.count(symbol)) for symbol in ("F", "O", "S", "N", "Cl")]
     return (
-        float(np.log(estimated_apparent_molar_volume(smiles))),
         *counts,
         float(rdMolDescriptors.CalcNumRings(molecule)),
         float(rdMolDescriptors.CalcTPSA(molecule)) / len(symbols),

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import torch
-from saltloop.chemistry import Formulation
-from saltloop.surrogates.descriptors import SCAN_NAMES, descriptor_table, scan_descriptor_table
+from saltloop.chemistry import Formulation, FormulationError, SpeciesDefinition
+from saltloop.surrogates.descriptors import DESCRIPTOR_NAMES, SCAN_NAMES, descriptor_table, scan_descriptor_table
 from saltloop.surrogates.encoding import FormulationEncoder
 from saltloop.surrogates.mfnet import MFNetEnsemble
 from saltloop.surrogates.scan import ScanEnsemble
@@ -61,6 +61,24 @@ def test_the_fourteen_descriptors_of_scan_are_scaled_to_one(book):
     table = scan_descriptor_table(book.solvents)
     assert table.shape == (38, len(SCAN_NAMES)) == (38, 14)
     assert abs(table).max() == pytest.approx(1.0)
+
+
+def test_a_given_volume_describes_an_anion_whose_volume_cannot_be_estimated(book):
+    salt = {"kind": "salt", "smiles": "[Li+].F[Sb-](F)(F)(F)(F)F", "apparent_molar_volume": 52.0}
+    (antimonate,) = book.with_species([SpeciesDefinition(name="LiSbF6", **salt)]).salts[-1:]
+    volume = DESCRIPTOR_NAMES.index("ln_vdw_volume")
+    table = descriptor_table([book.salt("LiAsF6"), antimonate, book.salt("LiTFSI")])
+    assert table[0, volume] < table[1, volume] < table[2, volume]
+
+
+def test_a_solvent_whose_volume_cannot_be_estimated_is_named_with_the_remedy(book):
+    germane = {"kind": "solvent", "smiles": "C[Ge](C)(C)C"}
+    (named,) = book.with_species([SpeciesDefinition(name="TMG", **germane)]).solvents[-1:]
+    with pytest.raises(FormulationError, match="Ge in 'TMG'; give 'apparent_molar_volume'"):
+        descriptor_table([named])
+    given = SpeciesDefinition(name="TMG", apparent_molar_volume=130.0, **germane)
+    (described,) = book.with_species([given]).solvents[-1:]
+    assert descriptor_table([described]).shape == (1, len(DESCRIPTOR_NAMES))
 
 
 @both_architectures
