@@ -268,13 +268,19 @@ def robots(
 def _lab_robot(
     port: int, token: str, number: int, n_results: int, pace_s: float, seed: int, acknowledged: set[str]
 ) -> int:
-    """Every third result: of a candidate where one is free, else of a liquid that nobody asked for."""
+    """Every third result: of a candidate where one is free, else of a liquid that nobody asked for.
+
+    The last is of a candidate, however long the controller takes to come back and propose one.
+    """
     robot, chance = Robot(port, token), random.Random(1000 * seed + number)
     name = f"robot-{number}"
     for k in range(number, n_results, 3):
         time.sleep(chance.uniform(0, 2 * pace_s))
-        _, claimed = robot.call("POST", f"/v1/claims?robot={name}&n=1")
-        mine = claimed["items"]
+        until = time.monotonic() + (300 if k + 3 >= n_results else 0)
+        while not (mine := robot.call("POST", f"/v1/claims?robot={name}&n=1")[1]["items"]):
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.2)
         what = {"candidate_id": mine[0]["candidate_id"]} if mine else {"formulation": LIQUIDS[k % len(LIQUIDS)]}
         for _ in range(1 + (chance.random() < 0.1)):
             status, told = robot.call("POST", f"/v1/results?robot={name}", report(f"r{k}", 5.0 + 1e-3 * k, **what))
