@@ -72,6 +72,11 @@ class Result:
     reason: str = ""
 
     @property
+    def reports(self) -> tuple[dict[str, Any], ...]:
+        """All that the lab has said of it, the latest last."""
+        return self.earlier if self.report is None else (*self.earlier, self.report)
+
+    @property
     def counts(self) -> bool:
         """Whether it teaches and is compared; the others are only kept and shown."""
         return not self.is_retracted and self.status == "ok"
@@ -93,6 +98,14 @@ class Held:
     #: Empty until a person decides; one that is released becomes a Result.
     decision: Literal["", "rejected"] = ""
     why_decided: str = ""
+    #: Reports that this one has replaced, the oldest first.
+    earlier: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def reports(self) -> tuple[dict[str, Any], ...]:
+        """All that the lab has said of it, the latest last."""
+        report = self.entry["report"]
+        return self.earlier if report is None else (*self.earlier, report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,12 @@ def amend(record: CampaignRecord, entry: dict[str, Any]) -> None:
     """Another content for a result that is there, or that waits in quarantine."""
     measurement_id = entry["measurement_id"]
     _forget_fit_of(record, measurement_id)
-    if measurement_id in record.quarantined:
+    if (held := record.quarantined.get(measurement_id)) is not None:
         _release(record, {**entry, "cost": None})
+        record.results[measurement_id].earlier = held.reports
         return
     result = record.results[measurement_id]
-    if result.report is not None:
-        result.earlier = (*result.earlier, result.report)
+    result.earlier = result.reports
     result.measurement, result.report = entry["measurement"], entry["report"]
     result.status, result.limit, result.note = entry["status"], entry["limit"], entry["note"]
     result.expected = entry["expected"]
@@ -68,11 +68,12 @@ def retract(record: CampaignRecord, measurement_id: str, reason: str, *, frees_c
 def hold(record: CampaignRecord, entry: dict[str, Any]) -> None:
     """A result that waits for a person; an amendment that has to wait takes its predecessor out."""
     measurement_id, candidate_id = entry["measurement_id"], entry["candidate_id"]
-    earlier = record.results.pop(measurement_id, None)
-    if earlier is not None:
+    taken = record.results.pop(measurement_id, None)
+    earlier = taken or record.quarantined.get(measurement_id)
+    if taken is not None:
         _forget_fit_of(record, measurement_id)
-        if earlier.candidate_id is not None:
-            record.candidates[earlier.candidate_id].measurement_ids.remove(measurement_id)
+        if taken.candidate_id is not None:
+            record.candidates[taken.candidate_id].measurement_ids.remove(measurement_id)
     record.quarantined[measurement_id] = Held(
         measurement_id=measurement_id,
         measurement=entry["measurement"],
@@ -81,9 +82,10 @@ def hold(record: CampaignRecord, entry: dict[str, Any]) -> None:
         stage=entry["stage"],
         reason=entry["reason"],
         entry=entry,
+        earlier=earlier.reports if earlier is not None else (),
     )
     if candidate_id is None:
-        record.money += entry["cost"] or 0.0
+        record.money += (entry["cost"] or 0.0) if earlier is None else 0.0
         return
     candidate = record.candidates[candidate_id]
     if entry["job_key"] is not None:
@@ -96,7 +98,9 @@ def hold(record: CampaignRecord, entry: dict[str, Any]) -> None:
 
 def release(record: CampaignRecord, measurement_id: str) -> None:
     """A person vouches for a quarantined result: it counts like any other."""
-    _release(record, {**record.quarantined[measurement_id].entry, "status": "ok", "cost": None})
+    held = record.quarantined[measurement_id]
+    _release(record, {**held.entry, "cost": None})
+    record.results[measurement_id].earlier = held.earlier
 
 
 def reject(record: CampaignRecord, measurement_id: str, reason: str) -> None:

@@ -104,7 +104,7 @@ class _Judging:
             if recorded is not None and recorded.is_retracted:
                 said = f"it was retracted: {recorded.reason}"
             return dataclasses.replace(verdict, kind="known", stage="identity", reason=said)
-        if recorded is not None and content in recorded.earlier:
+        if content in there.earlier:
             return dataclasses.replace(verdict, kind="known", stage="identity", reason="it was amended since")
         if recorded is not None and recorded.is_retracted:
             return self._conflict(verdict, "was retracted; report what replaces it under a new external_id", None)

@@ -220,6 +220,24 @@ def test_an_amendment_that_is_a_surprise_takes_its_predecessor_out(campaign):
     assert len(campaign.record.calls) == 1
 
 
+@pytest.mark.parametrize("values_in_turn", [(500.0, 5.0), (5.0, 500.0), (500.0, 600.0), (5.0, 500.0, 6.0, 700.0)])
+def test_an_amendment_into_or_out_of_quarantine_keeps_what_was_said_and_costs_nothing(campaign, values_in_turn):
+    told = [report(value=value, cost=10.0) for value in values_in_turn]
+    asked = [report("of", value=value, cost=10.0, candidate_id=ids(campaign)[0]) for value in values_in_turn]
+    for one, other in zip(told, asked, strict=True):
+        bring(campaign, one, other, amend=True)
+    for late in (*told, *asked):
+        assert kinds(bring(campaign, late)) == ["known"], "a late retry of an earlier message"
+    assert (campaign.record.money, len(campaign.record.calls)) == (20.0, 1)
+
+
+def test_a_limit_that_a_person_releases_is_still_a_limit(campaign):
+    bring(campaign, report(value=250.0, status="censored", limit="above", standard_uncertainty=None))
+    do(campaign, Release(person="ana", measurement_ids=(R1,)))
+    assert values(campaign) == {}
+    assert (campaign.record.results[R1].status, campaign.record.results[R1].limit) == ("censored", "above")
+
+
 def test_people_decide_while_a_run_holds_the_lock(campaign):
     first = ids(campaign)[0]
     bring(campaign, report(candidate_id=first), predict=expects(5.0, 0.5))
