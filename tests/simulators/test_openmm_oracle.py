@@ -116,7 +116,7 @@ def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_pat
     assert len(positions) == N_FRAMES
     steps = np.linalg.norm(np.diff(positions, axis=0), axis=-1)
     assert steps.max() < 0.5, "a molecule jumps where the run was resumed"
-    assert steps.min(axis=1).max() > 0, "a frame comes twice"
+    assert steps.max(axis=1).min() > 0, "a frame comes twice"
     assert [path.name for path in (tmp_path / "md").glob("state-*.xml")] == [ended["state_file"]]
 
 
@@ -146,12 +146,12 @@ def test_a_box_smaller_than_the_cutoff_allows_is_refused():
 
 def test_every_species_of_the_book_is_checked_quickly():
     oracle = OpenMMOracle(resolve_protocol("demo"), BOOK)
-    started = time.perf_counter()
+    started = time.process_time()
     for solvent in BOOK.solvents:
         oracle.check(Formulation.create({"LiTFSI": 1.0}, {solvent.name: 1.0}))
     for salt in BOOK.salts:
         oracle.check(Formulation.create({salt.name: 1.0}, {"EC": 1.0}))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def failing_run(tmp_path, **overrides):
