@@ -3,10 +3,11 @@
     ln k = ln m + a - b sqrt(m) - (c m + d m^2) / (1 + 0.1 m) - B(m) [1 / (T - T0) - 1 / (298.15 K - T0)]
 
 k in mS/cm, m in mol/kg of solvent, T in K. Proportional to m as it vanishes; the root is the Debye-Hückel-Onsager
-term, the next two bring it down once viscosity and ion pairing win, so that there is one maximum (compare Casteel and
-Amis, J. Chem. Eng. Data 17 (1972) 55). Temperature enters as in the Vogel-Fulcher-Tammann law, with a pseudo-activation
-energy B and an ideal glass transition T0 that both rise with concentration (Ding et al., J. Electrochem. Soc. 148
-(2001) A1196, doi 10.1149/1.1403730, fit conductivities of carbonates this way).
+term, the next two bring it down once viscosity and ion pairing win, so that there is one maximum at 298.15 K (compare
+Casteel and Amis, J. Chem. Eng. Data 17 (1972) 55); far above, the term in B may outweigh them. Temperature enters as in
+the Vogel-Fulcher-Tammann law, with a pseudo-activation energy B that rises with concentration and an ideal glass
+transition T0 that shifts with it (Ding et al., J. Electrochem. Soc. 148 (2001) A1196, doi 10.1149/1.1403730, fit
+conductivities of carbonates this way).
 """
 
 from __future__ import annotations
