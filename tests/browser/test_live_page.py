@@ -58,6 +58,20 @@ def test_a_person_approves_and_it_is_recorded_with_the_name(live):
     )
 
 
+def test_a_decision_is_recorded_although_the_page_cannot_be_brought_up_to_date(tab, served, token):
+    address, folder = served
+    page = tab(f"{address}#token={token}", expected=("Failed to load resource",))
+    page.locator(".connection", has_text="connected").wait_for()
+    give_name(page)
+    page.route("**/v1/view", lambda route: route.abort())
+    page.get_by_role("button", name="Pause the campaign").click()
+    page.get_by_label("Reason").fill("the cell leaks")
+    page.locator("dialog.ask").get_by_role("button", name="Pause").click()
+    page.get_by_text("could not be brought up to date").first.wait_for()
+    assert "Not done" not in page.locator(".spoken").inner_text()
+    assert last_event(folder).type == "paused"
+
+
 def test_nothing_is_decided_without_a_name(live):
     page, folder = live
     n_events = len(Campaign.read(folder).events)
@@ -116,6 +130,7 @@ def test_a_result_is_released_from_quarantine(live):
     assert "Recorded: " in page.locator("[role=status].spoken").inner_text()
     page.locator("#quarantine", has_text="Nothing is in quarantine").wait_for()
     assert (last_event(folder).type, last_event(folder).actor) == ("quarantine_released", "Bo")
+    assert page.locator(".spoken p", has_text="New result: ").count() == 1
 
 
 def test_a_result_is_ruled_out(live):

@@ -44,7 +44,7 @@ async function startLive(app, server) {
   state.actions = new Actions(
     server,
     (text) => page.say(text),
-    () => refresh(),
+    () => soon(),
   );
   page = new Page(app, state);
 
@@ -72,6 +72,7 @@ async function startLive(app, server) {
   };
 
   // Events come faster than a page of 10,000 results can be drawn: it is drawn as often as leaves the browser free.
+  // One reading at a time, so that nothing is announced twice; one that fails is said here and is no fault of a decision.
   let isDue = false,
     isBusy = false;
   const soon = async () => {
