@@ -13,7 +13,7 @@ from saltloop.simulators.analysis.settings import Analysis
 
 from .motion import Motion, motion_in
 from .result_details import details_of, solvation_details
-from .structure import Solvation, solvation_in
+from .structure import MIN_SAMPLES, Solvation, solvation_in
 from .trajectory import Trajectory
 from .transport import block_average, mean_of_replicas
 
@@ -86,6 +86,12 @@ def analyse(
         details["solvation"] = solvation_details(solvation)
     elif all(one.structure is None for one in trajectories):
         warnings.append("the structure was not recorded by the version that ran this job: no coordination numbers")
+    elif motion.conductivities is not None:
+        n = max(len(one.structure) for one in trajectories if one.structure is not None)
+        if n < MIN_SAMPLES:
+            warnings.append(
+                f"{n} sample(s) of the structure are too few for coordination numbers; shorten 'structure_ps'"
+            )
     return Results(tuple(measurements), tuple(warnings), details, motion, tuple(trajectories), solvation)
 
 

@@ -145,6 +145,12 @@ def test_runs_of_older_versions_are_analysed_without_structure_and_it_is_said():
     assert any("structure was not recorded" in warning for warning in found.warnings)
 
 
+def test_too_few_samples_of_the_structure_are_said():
+    found = analysed(walking(9, structure=structure_of(9, n=3), structure_ps=2.0))
+    assert found.solvation is None
+    assert any("3 sample(s) of the structure are too few" in warning for warning in found.warnings)
+
+
 def test_a_drifting_energy_is_said():
     trajectory = walking(10)
     drifting = trajectory.potentials_kJ_mol + np.linspace(0, 2000, trajectory.potentials_kJ_mol.size)
