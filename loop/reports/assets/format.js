@@ -11,16 +11,17 @@ function num(x, figures = 3) {
     return x
       .toExponential(figures - 1)
       .replace("e", " × 10^")
-      .replace("-", "−")
+      .replaceAll("-", "−")
       .replace("+", "");
   const text = x.toFixed(Math.max(0, figures - 1 - size));
   return (size >= 4 ? count(text) : text).replace("-", "−");
 }
 
-/** A value with its standard deviation, both to the deviation's second figure. */
+/** A value with its standard deviation, both to the deviation's second figure; a tiny one as a number of its own. */
 function pm(value, std) {
   if (!(std > 0)) return num(value);
-  const digits = Math.min(4, Math.max(0, 1 - Math.floor(Math.log10(std))));
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(std)));
+  if (digits > 5) return `${num(value)} ± ${num(std, 2)}`;
   return `${value.toFixed(digits)} ± ${std.toFixed(digits)}`.replace(/-/g, "−");
 }
 

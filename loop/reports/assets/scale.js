@@ -35,7 +35,8 @@ function tickText(x, all, log) {
   const step = log ? Math.abs(x) : Math.abs(all[1] - all[0]) || Math.abs(x);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   if (Math.abs(x) >= 1e6 || digits > 4) return superscript(x.toExponential(0));
-  const text = x.toFixed(digits);
+  // Of a logarithmic axis that spans little, ticks are evenly spaced: each needs the figures that it has.
+  const text = log ? String(Number(x.toPrecision(3))) : x.toFixed(digits);
   return (Math.abs(x) >= 10000 ? count(text) : text).replace("-", "−");
 }
 
