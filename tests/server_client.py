@@ -57,7 +57,7 @@ class Stream:
     """Server-Sent Events as they come: ``next`` gives id, event and data."""
 
     def __init__(self, port, path="/v1/events/stream", **headers):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}", **headers})
         self.answer = self._connection.getresponse()
 

@@ -256,16 +256,17 @@ def test_beside_a_run_that_watches(tmp_path):
     command = [sys.executable, "-m", "saltloop.loop.cli", "run", str(campaign.folder), "--watch", "-q"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
         try:
-            until = time.monotonic() + 120
+            until = time.monotonic() + 600
             while "batch_proposed" not in set(campaign.log()["type"]):
                 assert run.poll() is None
                 assert time.monotonic() < until, "the run has proposed nothing"
                 time.sleep(0.2)
-            todo = campaign.ask(2, wait_s=120)
+            todo = campaign.ask(2, wait_s=600)
             assert len(todo) == 2
             todo["conductivity"] = [9.1, 8.7]
             campaign.tell(todo, uncertainty=0.02)
             campaign.pause("enough for today")
+            until = time.monotonic() + 600
             while campaign.status()["requests_waiting"]:
                 assert time.monotonic() < until, "the run has taken nothing in"
                 time.sleep(0.2)

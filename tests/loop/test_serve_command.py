@@ -83,7 +83,7 @@ def run(folder):
             urllib.request.urlopen(url + "v1/campaign")
     finally:
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=30)[0]
+        rest = process.communicate(timeout=300)[0]
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest
     return first + rest

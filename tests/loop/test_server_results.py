@@ -163,7 +163,7 @@ def test_without_a_run_the_server_has_it_taken_in(folder):
     with client_of(folder, drains=True) as client:
         answer = client.post("/v1/results", json=told("x"))
         assert "this server" in answer.json()["detail"]
-        for _ in range(200):
+        for _ in range(1200):
             if state_of(client, answer) == "taken":
                 break
             threading.Event().wait(0.1)

@@ -137,7 +137,7 @@ def test_threads_share_a_sync(campaign, monkeypatch):
 
     def slow(fd):
         syncs.append(fd)
-        time.sleep(0.02)
+        time.sleep(0.1)  # Long enough for the other threads to have come, also on a machine that does much else.
         fsync(fd)
 
     monkeypatch.setattr(os, "fsync", slow)

@@ -183,9 +183,9 @@ def test_a_workbook_that_is_filled_in_comes_back(campaign, tmp_path):
 
 def test_asking_while_a_run_works_waits_for_its_answer(campaign):
     asked = []
-    thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 30, screen=QUIET)))
+    thread = threading.Thread(target=lambda: asked.append(ask_the_writer(campaign.folder, 1, "ana", 300, screen=QUIET)))
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while thread.is_alive() and time.monotonic() < until:
         take_requests(campaign, FakeStrategy)
         time.sleep(0.05)
@@ -200,14 +200,14 @@ def test_when_the_run_ends_whoever_waits_proposes_instead(campaign):
 
     def wait():
         how = {"screen": QUIET, "strategy_of": lambda campaign: FakeStrategy()}
-        asked.append(ask_the_writer(campaign.folder, 2, "ana", 30, **how))
+        asked.append(ask_the_writer(campaign.folder, 2, "ana", 300, **how))
 
     thread = threading.Thread(target=wait)
     thread.start()
     while not waiting_requests(campaign.folder):
         time.sleep(0.01)
     campaign.close()
-    thread.join(timeout=30)
+    thread.join(timeout=300)
     (ids,) = asked
     assert ids == list(type(campaign).read(campaign.folder).record.candidates)[-2:]
     assert not waiting_requests(campaign.folder)
