@@ -21,7 +21,7 @@ from typing import Any
 from md_conductivity_tables import report
 from md_reanalyse import reanalysed
 from md_reference import Electrolyte, electrolytes
-from md_results import FOLDER, read_rows, remember, row_of, show
+from md_results import FOLDER, held, read_rows, remember, row_of, show
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.job import read_outcome, run_job, write_job
 from saltloop.simulators.oracle import OracleOutcome, UnsupportedFormulationError, build_oracle
@@ -67,12 +67,15 @@ def main() -> int:
         is_finished = (folder / "result.json").exists()
         if not is_finished and (arguments.analyse_only or n_run == arguments.only):
             continue
-        if not is_finished:
-            if why_not := _why_unsupported(one, arguments):
-                print(f"{one.formulation} is left for later: {why_not}", file=sys.stderr, flush=True)
-                continue
-            n_run += 1
-        outcome = _outcome(one, folder, arguments)
+        if not is_finished and (why_not := _why_unsupported(one, arguments)):
+            print(f"{one.formulation} is left for later: {why_not}", file=sys.stderr, flush=True)
+            continue
+        with held(folder, waits=is_finished) as is_held:
+            outcome = _outcome(one, folder, arguments) if is_held else None
+        if outcome is None:
+            print(f"{one.formulation} is another process's", file=sys.stderr, flush=True)
+            continue
+        n_run += not is_finished
         if outcome.failure:
             n_failed += 1
             print(f"{one.formulation}: {outcome.failure.reason}", file=sys.stderr, flush=True)

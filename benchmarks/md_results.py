@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +61,34 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def remember(row: dict[str, str], path: Path) -> None:
     """Put a row in the place of the one of its liquid, or at the end."""
-    rows = {there["liquid"]: there for there in read_rows(path)} | {row["liquid"]: row}
-    columns = list(dict.fromkeys(name for there in rows.values() for name in there if there[name]))
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows.values())
-    temporary.replace(path)
+    with held(path.parent, waits=True):
+        rows = {there["liquid"]: there for there in read_rows(path)} | {row["liquid"]: row}
+        columns = list(dict.fromkeys(name for there in rows.values() for name in there if there[name]))
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows.values())
+        temporary.replace(path)
+
+
+@contextmanager
+def held(folder: Path, *, waits: bool) -> Iterator[bool]:
+    """Hold a folder against other processes that ask for it, to the end of the block or of the process; whether it is.
+
+    With ``waits`` it is held in the end; without, it is not where another one holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(opened)
 
 
 def show(text: str, script: str, *, in_docs: bool) -> None:
