@@ -166,8 +166,8 @@ def identity_section(page: Page, subject: Subject, found: Importances) -> list[s
         errors = [np.abs(k - measured).mean() for k in (full, zeroed)]
         lines.append(
             "With all embeddings set to zero (what the model takes for a species that it has never seen) the "
-            f"predictions move by {np.abs(zeroed - full).mean():.2f} mS/cm on average, and the error on the rows "
-            f"learned from grows from {errors[0]:.2f} to {errors[1]:.2f} mS/cm."
+            f"network's predictions move by {np.abs(zeroed - full).mean():.2f} mS/cm on average, and its error on the "
+            f"rows learned from grows from {errors[0]:.2f} to {errors[1]:.2f} mS/cm."
         )
         lines.append(_identity_verdict(descriptors, identity))
     else:

@@ -120,8 +120,8 @@ def _contributions(page: Page, subject: Subject, liquid: Formulation) -> list[tu
     page.text(
         f"From the average liquid of what was learned ({baseline['concentration']:.2f} mol/kg, "
         f"{baseline['temperature']:.0f} K, mean descriptors, embeddings withheld: {start:.2f} mS/cm) to this one "
-        f"({end:.2f} mS/cm, before a campaign's own results are taken into account): Shapley values of the features, "
-        "averaged over the orders in which they can be given their own value."
+        f"({end:.2f} mS/cm by the network alone, before its correction near the data and a campaign's own results): "
+        "Shapley values of the features, averaged over the orders in which they can be given their own value."
     )
     page.picture(
         explain_plots.contributions(start, shown, end),

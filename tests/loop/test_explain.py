@@ -98,6 +98,14 @@ def test_contributions_lead_from_the_average_liquid_to_this_one(of_liquid, subje
     assert contributions == pytest.approx(end - start, abs=1e-3)
 
 
+def test_the_page_says_that_contributions_are_the_network_s(of_liquid, subject):
+    row = subject.encoder.encode([Formulation.parse(LIQUID)])
+    end = float(subject.view.predictions(row)[0])
+    assert of_liquid.figures["mean"] != pytest.approx(end, abs=1e-3)  # The correction near the data is on top.
+    said = re.search(r"\(([\d.]+) mS/cm by the network alone, before its correction", of_liquid.page.html())
+    assert float(said[1]) == pytest.approx(end, abs=0.011)
+
+
 def test_the_summary_has_units_and_fits_a_screen(of_liquid):
     lines = of_liquid.summary.splitlines()
     assert lines[0].startswith("1 mol/kg LiPF6")
