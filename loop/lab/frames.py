@@ -214,6 +214,9 @@ def _row(campaign: Campaign, one: Result | Held, state: str, note: str) -> dict[
 
 
 def _result(data: dict[str, Any], number: int) -> LabResult:
+    n = data.get("n")
+    if isinstance(n, float) and n.is_integer():  # pandas makes floats of whole numbers where a row has none
+        data = {**data, "n": int(n)}
     try:
         return lab_result(data)
     except ValueError as error:

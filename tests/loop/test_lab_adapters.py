@@ -130,6 +130,12 @@ def test_a_frame_with_the_schemas_own_columns(campaign):
         results_from_frame(frame.assign(colour=1))
 
 
+def test_a_frame_in_which_only_some_rows_have_a_number_of_readings():
+    told = {"formulation": LIQUID, "value": 9.1, "unit": "mS/cm"}
+    rows = [{**told, "standard_deviation": 0.2, "n": 4}, {**told, "standard_uncertainty": 0.3}]
+    assert [reading(one).standard_uncertainty for one in results_from_frame(pd.DataFrame(rows))] == [0.1, 0.3]
+
+
 def test_ax_frames_are_joined_by_arm():
     arms = pd.DataFrame(
         {"arm_name": ["0_0", "1_0"], "EC": [0.3, 0.5], "EMC": [0.7, 0.5], "LiPF6": [1.0, 1.2], "temperature_K": 298.15}
