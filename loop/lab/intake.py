@@ -11,6 +11,7 @@ from saltloop.chemistry.measurement import external_measurement_id
 from saltloop.chemistry.result_files import Row
 from saltloop.chemistry.result_schema import LabResult
 from saltloop.loop.campaign import Campaign
+from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.judge import content_of, judge
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.lab.surprise import Predict
@@ -85,8 +86,14 @@ def take(
         predict: the model to compare with, from ``loop.lab.surprise.predictor``; None compares with none.
 
     Raises:
+        CampaignError: the campaign is closed.
         RefusedError: some cannot be taken; ``verdicts`` has each, the message names each, nothing was recorded.
     """
+    if campaign.record.is_closed:
+        raise CampaignError(
+            f"The campaign '{campaign.settings.name}' is closed; it takes no results. 'saltloop fork' starts another "
+            "one from its record."
+        )
     rows = [_amending(campaign, one) if amend else one for one in results]
     verdicts = tuple(judge(campaign, rows, predict=predict))
     if not all(verdict.is_good for verdict in verdicts):

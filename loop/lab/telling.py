@@ -59,6 +59,7 @@ def tell(
         say: takes the campaign's messages.
 
     Raises:
+        CampaignError: the campaign is closed.
         RefusedError: some cannot be taken; nothing was recorded.
     """
     reading = Campaign.read(folder)

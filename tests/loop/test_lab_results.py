@@ -22,6 +22,7 @@ from saltloop.loop.reports.log import log_lines
 from saltloop.loop.reports.report import status, status_text
 from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
+from saltloop.loop.steering.apply import Close, apply
 from saltloop.loop.steering.queue import leave, submit
 from saltloop.loop.steering.results import RejectResult, Release, Retract, Tell, find_results
 
@@ -343,6 +344,13 @@ def test_a_model_that_cannot_be_asked_does_not_keep_results_out(campaign):
     assert kinds(told) == ["taken"]
     assert "not compared with the model" in told.messages[0]
     assert campaign.record.results[R1].note == ""  # which would say that it was another liquid than asked for
+
+
+def test_a_closed_campaign_takes_no_results(campaign):
+    apply(campaign, Close(person="ana", reason="done"), FakeStrategy)
+    with pytest.raises(CampaignError, match="is closed; it takes no results"):
+        bring(campaign, report())
+    assert not campaign.record.results
 
 
 def test_the_record_is_the_same_when_it_is_read_again(campaign):
