@@ -91,8 +91,9 @@ def _words(source: str, values: np.ndarray, first: int, pools: Sequence[Pool], k
     n = len(values)
     said = f"Best so far ({source}): {values[first]:.2f} mS/cm, result {first + 1} of {n}."
     if n > 1:
-        chance = (n + 1) / 2
-        said += f" In random order, the best of these {n} would have come as result {chance:g} on average."
+        n_best = int((values == values[first]).sum())
+        chance = (n + 1) / (n_best + 1)  # the first of n_best equal ones, each as likely to come at any place
+        said += f" In random order, the best of these {n} would have come as result {chance:.4g} on average."
     for pool in pools:
         if pool["key"] == "known":
             said += f" The best of the {pool['n']} known liquids has {known.max():.2f}"

@@ -130,11 +130,12 @@ class Stories:
             )
         if candidate.formulation_id in record.infeasible:
             said.append("The liquid failed for good: it is never proposed again, and teaches what is feasible.")
-        own = [record.results[one] for one in candidate.measurement_ids]
-        values = [in_mS_cm(one.measurement)[0] for one in own if _is_value(one)]
-        before_it = self._best_before(own[0]) if values else None
-        if before_it is not None and max(values) > before_it:
-            said.append(f"It raised the best of its source from {before_it:.2f} to {max(values):.2f} mS/cm.")
+        own = [one for one in map(record.results.__getitem__, candidate.measurement_ids) if _is_value(one)]
+        for source in dict.fromkeys(one.measurement["source"] for one in own):
+            mine = [one for one in own if one.measurement["source"] == source]
+            best, before_it = max(in_mS_cm(one.measurement)[0] for one in mine), self._best_before(mine[0])
+            if before_it is not None and best > before_it:
+                said.append(f"It raised the best of its source from {before_it:.2f} to {best:.2f} mS/cm.")
         return said
 
 
@@ -196,8 +197,6 @@ def _event_words(event: Event, candidate: Candidate) -> str:
             return f"proposed in batch {candidate.iteration + 1}"
         case "candidate_approved":
             return "approved"
-        case "stop_evaluated":
-            return "learned from"
         case "result_ingested" | "result_amended" | "result_quarantined":
             mine = [one for one in event.data["results"] if one["candidate_id"] == candidate.candidate_id]
             verb = {"result_ingested": "came back", "result_amended": "amended"}.get(event.type, "quarantined")

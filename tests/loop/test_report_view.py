@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from saltloop.loop.cli import cli
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.lab.result_entries import result_entry
 from saltloop.loop.reports.calibration import calibrations, wilson
-from saltloop.loop.reports.chance import random_best
+from saltloop.loop.reports.chance import best_so_far, random_best
 from saltloop.loop.reports.dashboard import live_page
 from saltloop.loop.reports.job_plots import job_plots
 from saltloop.loop.reports.known import known_liquids
@@ -112,6 +113,15 @@ def test_random_best_of_thousands_is_finite():
     mean, _, _ = random_best(np.random.default_rng(0).normal(size=10_000), np.array([1, 100, 10_000]))
     assert np.isfinite(mean).all()
     assert mean[0] == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize(("values", "place"), [([3.0, 5.0, 1.0], "2"), ([5.0, 5.0, 1.0], "1.333"), ([5.0, 5.0], "1")])
+def test_the_best_comes_as_soon_as_the_mean_over_all_orders_says(values, place):
+    orders = [order.index(max(values)) + 1 for order in itertools.permutations(values)]
+    assert f"{np.mean(orders):.4g}" == place
+    rows = [row(value, None) for value in values]
+    (best,) = best_so_far(rows, SimpleNamespace(pool=np.array([])))
+    assert f"would have come as result {place} on average" in best["words"]
 
 
 def test_wilson_holds_the_share_and_stays_within_0_and_1():
@@ -217,6 +227,29 @@ def test_a_story_says_what_changed_and_who_did_it(campaign):
     measured = next(c for c in campaign.record.candidates.values() if c.status == "completed")
     told = candidate_story_view(campaign, measured.candidate_id)
     assert "moved from" in told["changed"][0]
+
+
+def test_a_result_raises_the_best_of_its_own_source_alone(empty):
+    maker = Maker(empty)
+    first = maker.propose(2)
+
+    def bring(candidate_id, source, value):
+        one = maker.measure(empty.formulation(candidate_id), candidate_id, source=source)
+        measurement = one.model_copy(update={"value": value})
+        empty.append("result_ingested", {"results": [result_entry(measurement, candidate_id, None)]})
+
+    bring(first[0], "openmm", 1.0)
+    bring(first[1], "experiment", 20.0)
+    (candidate_id,) = maker.propose(1)
+    bring(candidate_id, "openmm", 0.9)
+    bring(candidate_id, "experiment", 10.0)
+    assert candidate_story_view(empty, candidate_id)["changed"] == []
+    bring(candidate_id, "robot", 30.0)
+    (again,) = maker.propose(1)
+    bring(again, "openmm", 0.8)
+    bring(again, "experiment", 21.0)
+    said = "It raised the best of its source from 20.00 to 21.00 mS/cm."
+    assert candidate_story_view(empty, again)["changed"] == [said]
 
 
 def test_a_story_of_nobody_is_an_error(campaign):
