@@ -67,6 +67,7 @@ class MLFFOracle(MDOracle):
         self, formulation: Formulation, job_dir: Path, *, seed: int, progress: Progress | None = None
     ) -> OracleOutcome:
         """As ``MDOracle``; what is known of the model's errors is among the warnings."""
+        self._density_found = None  # that was another liquid's
         outcome = super().run(formulation, job_dir, seed=seed, progress=progress)
         if outcome.failure is not None:
             return outcome

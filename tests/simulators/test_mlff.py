@@ -17,7 +17,7 @@ from saltloop.simulators.md.boxes import contents_of
 from saltloop.simulators.md.platforms import choose_platform
 from saltloop.simulators.md.protocols import resolve_protocol
 from saltloop.simulators.mlff import oracle as oracle_module
-from saltloop.simulators.mlff.budget import calls_of, on_a_grid
+from saltloop.simulators.mlff.budget import Estimate, calls_of, on_a_grid
 from saltloop.simulators.mlff.conformers import carbonate_conformers, ester_torsions
 from saltloop.simulators.mlff.forces import MLForceModel
 from saltloop.simulators.mlff.limits import known_limits
@@ -323,6 +323,18 @@ def test_the_classical_density_is_found_first(tmp_path):
     assert 0.6 < density < 1.3
     assert words.startswith("classical force field at constant pressure")
     assert (tmp_path / "classical-density" / "md").is_dir()
+
+
+def test_the_density_of_one_liquid_is_not_taken_for_another(tmp_path, monkeypatch):
+    densities, reused = [], oracle(density="classical", budget_s=1e-9)
+    monkeypatch.setattr(
+        oracle_module,
+        "estimate",
+        lambda potential, contents, protocol, density, **_: densities.append(density) or Estimate(1.0, 1, 1),
+    )
+    reused._density_found = 2.9, "another liquid's"
+    assert reused.run(LIQUID, tmp_path, seed=1).failure.kind == "over_budget"
+    assert densities == [pytest.approx(0.9, abs=0.15)]
 
 
 @pytest.mark.parametrize(("name", "n"), [("DMC", 2), ("EMC", 2), ("EA", 1), ("EC", 0), ("GBL", 0), ("DME", 0)])
