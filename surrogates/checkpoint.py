@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from saltloop.chemistry.errors import SaltloopError
+from saltloop.chemistry.errors import SaltloopError, UnknownSpeciesError
 from saltloop.chemistry.species import Species, SpeciesBook
 from torch import Tensor
 
@@ -90,12 +90,18 @@ def recorded_species(path: Path, header: Mapping[str, Any], species: SpeciesBook
     """The names of the salts and of the solvents of a checkpoint.
 
     Raises:
-        CheckpointError: a species of that name is another one in ``species``.
+        CheckpointError: a species of that name is another one in ``species``, or there is none.
     """
     names: tuple[list[str], list[str]] = ([], [])
     for kind, look_up, found in (("salts", species.salt, names[0]), ("solvents", species.solvent, names[1])):
         for entry in header[kind]:
-            here = look_up(entry["name"])
+            try:
+                here = look_up(entry["name"])
+            except UnknownSpeciesError:
+                raise CheckpointError(
+                    f"{path} was trained with {entry['name']!r} ({entry['inchikey']}), which is unknown here; add it "
+                    "under 'species:' as it was then, or take another model."
+                ) from None
             if here.inchikey != entry["inchikey"]:
                 raise CheckpointError(
                     f"{path} was trained with {entry['name']!r} as {entry['inchikey']}, which is {here.inchikey} here; "
