@@ -45,8 +45,14 @@ class Told:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What a person should read, a line for each result that is not simply taken or known."""
-        return tuple(str(one) for one in self.verdicts if one.kind not in ("taken", "known", "failure") or one.remarks)
+        """What a person should read, a line for each result that is not simply taken or known, or amends in vain."""
+        return tuple(
+            str(one)
+            for one in self.verdicts
+            if one.kind not in ("taken", "known", "failure")
+            or one.remarks
+            or (one.kind == "known" and one.reason and one.result is not None and one.result.amends)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON for scripts: counts, and the verdict on each row."""

@@ -105,7 +105,8 @@ class _Judging:
                 said = f"it was retracted: {recorded.reason}"
             return dataclasses.replace(verdict, kind="known", stage="identity", reason=said)
         if content in there.earlier:
-            return dataclasses.replace(verdict, kind="known", stage="identity", reason="it was amended since")
+            more = "; to go back to it, amend it with a note that says so" * result.amends
+            return dataclasses.replace(verdict, kind="known", stage="identity", reason=f"it was amended since{more}")
         if recorded is not None and recorded.is_retracted:
             return self._conflict(verdict, "was retracted; report what replaces it under a new external_id", None)
         if (result.candidate_id or None) != there.candidate_id:

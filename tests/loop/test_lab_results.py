@@ -88,6 +88,17 @@ def test_an_amendment_replaces_and_the_earlier_word_stays_on_record(campaign):
     assert len(campaign.record.calls) == 1
 
 
+def test_an_amendment_back_to_what_was_said_before_is_not_dropped_without_a_word(campaign):
+    bring(campaign, report())
+    bring(campaign, report(value=7.0), amend=True)
+    back = bring(campaign, report(), amend=True)
+    assert (kinds(back), values(campaign)) == (["known"], {"r1": 7.0})
+    assert "it was amended since; to go back to it, amend it with a note" in back.messages[0]
+    assert not bring(campaign, report(value=7.0), amend=True).messages
+    bring(campaign, report(note="9.1 was right"), amend=True)
+    assert values(campaign) == {"r1": 9.1}
+
+
 def test_an_amendment_needs_something_to_amend_and_stays_with_its_candidate(campaign):
     first, second = ids(campaign)
     with pytest.raises(RefusedError, match="is not there"):
