@@ -228,9 +228,9 @@ def test_a_checkpoint_of_other_species_is_refused(quick_settings, literature, tm
     surrogate = MFNetSurrogate(settings, first, ["LiPF6", "LiTFSI", "LiBF4"], solvents)
     surrogate.fit(literature, seed=0)
     surrogate.save(tmp_path / "weights")
-    with pytest.raises(CheckpointError, match="'Mine' as .* which is .* here; train again"):
+    with pytest.raises(CheckpointError, match=r"'Mine' as .* which is .* here; train again"):
         MFNetSurrogate.load(tmp_path / "weights", SpeciesBook.builtin().with_species([ester]))
-    with pytest.raises(CheckpointError, match="'Mine' .* which is unknown here; add it under 'species:'"):
+    with pytest.raises(CheckpointError, match=r"'Mine' .* which is unknown here; add it under 'species:'"):
         MFNetSurrogate.load(tmp_path / "weights", SpeciesBook.builtin())
 
 
