@@ -25,6 +25,7 @@ from saltloop.simulators.oracle import UnsupportedFormulationError
 from tiny_protocol import TINY
 
 N_FRAMES = 40
+STAGES = ("soften", "nvt", "npt", "settle", "produce")
 BOOK = SpeciesBook.builtin()
 LIQUID = Formulation.parse("1.5 mol/kg LiBF4 in AN at 298.15 K")
 
@@ -89,6 +90,10 @@ def test_the_plot_and_the_table_of_displacements_are_there(finished):
     assert len(rows) > 5
 
 
+def _stage_of(checkpoint):
+    return json.loads(checkpoint.read_text())["stage"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["nvt", "npt", "produce"])
 def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_path, stage):
@@ -97,7 +102,8 @@ def test_killed_in_a_stage_it_goes_on_without_losing_or_doubling_a_frame(tmp_pat
     process = multiprocessing.get_context("spawn").Process(target=run_job, args=(tmp_path,))
     process.start()
     checkpoint = tmp_path / "md" / "checkpoint.json"
-    while not (checkpoint.exists() and json.loads(checkpoint.read_text())["stage"] == stage):
+    # A short stage may pass between two looks; killed in a later one, the job has to go on just so.
+    while not (checkpoint.exists() and stage in STAGES[: STAGES.index(_stage_of(checkpoint)) + 1]):
         assert process.is_alive(), "the job ended before it was killed"
         time.sleep(0.01)
     time.sleep(0.15)
