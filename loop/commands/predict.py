@@ -66,6 +66,7 @@ def campaign_or_cache(
 
     if path is not None:
         return Campaign.read(campaign_folder(path))
+    import contextlib
     import json
 
     from saltloop.chemistry.fetch import cache_folder
@@ -90,7 +91,7 @@ def campaign_or_cache(
     recorded = settings.model_dump(mode="json")
     key = content_hash([rows, versions(), FORMAT_VERSION, seed, recorded["species"], recorded["surrogate"]])[:16]
     note = view.folder / f"{key}.json"
-    if note.exists():
+    with contextlib.suppress(FileNotFoundError, ValueError):  # not there, or half written by a process that was killed
         view.record.fits.append(json.loads(note.read_text()))
     if not strategy.has_model(view):
         with screen.task(f"Training the surrogate on '{data}' (kept for the next time)") as progress:
