@@ -33,6 +33,8 @@ class Pending:
     result: LabResult
     is_safe: bool
     """It is on disk."""
+    earlier: frozenset[str]
+    """Contents under its name that are on disk before it, and that it amends."""
 
 
 class Incoming:
@@ -45,9 +47,9 @@ class Incoming:
         self._tidied = time.monotonic()
         with reading.now() as campaign:
             self._n_events = len(campaign.events)
-        self._pending = {
-            _key(result): Pending(_content(result), result, is_safe=True) for result in waiting_results(reading.folder)
-        }
+        self._pending: dict[str, Pending] = {}
+        for result in waiting_results(reading.folder):
+            self._pending[_key(result)] = self._after_others(result, is_safe=True)
 
     def receive(self, rows: Sequence[Row], *, actor: str) -> tuple[list[Verdict], bool]:
         """Put results on disk, all of them or none; their verdicts, and whether anything new was written.
@@ -67,7 +69,7 @@ class Incoming:
             if not all(verdict.is_good for verdict in verdicts):
                 return verdicts, False
             new = [one.result for one in verdicts if one.kind != "known" and one.result is not None]
-            mine = [(_key(one), Pending(_content(one), one, is_safe=False)) for one in new]
+            mine = [(_key(one), self._after_others(one, is_safe=False)) for one in new]
             before = {key: self._pending.get(key) for key, _ in mine}
             self._pending |= dict(mine)
         if not new:
@@ -125,6 +127,8 @@ class Incoming:
             if not there.is_safe:
                 return verdict
             return dataclasses.replace(verdict, kind="known", stage="identity", reason="waits to be taken in")
+        if not result.amends and (verdict.kind == "known" or _content(result) in there.earlier):
+            return dataclasses.replace(verdict, kind="known", stage="identity", reason="it was amended since")
         if result.amends:
             return dataclasses.replace(verdict, kind="amended", stage="", reason="", amends=True)
         reason = (
@@ -132,6 +136,12 @@ class Incoming:
             "amend it ('amends'), or give this one a new external_id"
         )
         return dataclasses.replace(verdict, kind="conflict", stage="identity", reason=reason)
+
+    def _after_others(self, result: LabResult, *, is_safe: bool) -> Pending:
+        """A result on its way, after those of its name that wait already."""
+        before = self._pending.get(_key(result))
+        earlier = before.earlier | {before.content} if before is not None and before.is_safe else frozenset[str]()
+        return Pending(_content(result), result, is_safe, earlier)
 
     def _is_any_pending(self, rows: Sequence[Row]) -> bool:
         with self._lock:

@@ -65,6 +65,21 @@ def test_an_amendment_is_taken_before_and_after_what_it_amends_is_recorded(clien
     assert len(result.earlier) == 2
 
 
+@pytest.mark.parametrize("is_taken_in", [False, True])
+def test_a_late_retry_of_what_an_amendment_that_waits_replaces_is_known(client, folder, is_taken_in):
+    client.post("/v1/results", json=told("x", 5.0))
+    if is_taken_in:
+        take_waiting(folder)
+    client.post("/v1/results", json=told("x", 6.0, amends=True))
+    assert client.post("/v1/results", json=told("x", 5.0)).status_code == 200
+    with client_of(folder) as restarted:
+        assert restarted.post("/v1/results", json=told("x", 5.0)).status_code == 200
+        assert restarted.post("/v1/results", json=told("x", 7.0)).status_code == 409
+    take_waiting(folder)
+    (result,) = Campaign.read(folder).record.results.values()
+    assert result.measurement["value"] == 6.0
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "words"),
     [
