@@ -96,29 +96,37 @@ def _best_so_far(axes: Any, results: list[dict[str, Any]], best_known: float | N
         return _nothing(axes, "Best so far: no result yet.")
     numbers = np.arange(1, len(results) + 1)
     values = np.array([r["value"] for r in results])
-    for source in dict.fromkeys(r["source"] for r in results):
+    errors = np.array([r["error"] for r in results])
+    sources = list(dict.fromkeys(r["source"] for r in results))
+    said = []
+    for source in sources:
         mask = np.array([r["source"] == source for r in results])
         colour, marker = SOURCE_STYLE.get(source, OTHER_STYLE)
-        errors = np.array([r["error"] for r in results])[mask]
         axes.errorbar(
             numbers[mask],
             values[mask],
-            yerr=errors,
+            yerr=errors[mask],
             fmt=marker,
             color=colour,
             capsize=3,
             ms=6,
             label=f"{source} (±1 s.e.)",
         )
-    axes.step(numbers, np.maximum.accumulate(values), where="post", color="black", lw=1.2, label="best so far")
+        # Values of one source are compared with each other alone.
+        of, line = (f" ({source})", colour) if len(sources) > 1 else ("", "black")
+        running = np.maximum.accumulate(values[mask])
+        ends, last = np.append(numbers[mask], len(results)), np.append(running, running[-1])
+        axes.step(ends, last, where="post", color=line, lw=1.2, label=f"best so far{of}")
+        at = int(values[mask].argmax())
+        best, number, first = values[mask][at], numbers[mask][at], values[mask][0]
+        said.append(f"Best so far{of}: {best:.2f} mS/cm, result {number} of {len(values)}; the first was {first:.2f}.")
     if best_known is not None:
         axes.axhline(best_known, color=GREY, lw=1, ls=":", label="best in the data sets at this temperature")
     axes.set_xlim(0.5, len(results) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8, frameon=False)
-    best = int(values.argmax())
-    return f"Best so far: {values[best]:.2f} mS/cm, result {best + 1} of {len(values)}; the first was {values[0]:.2f}."
+    return "\n".join(said)
 
 
 def _parity(axes: Any, results: list[dict[str, Any]]) -> str:
@@ -131,7 +139,9 @@ def _parity(axes: Any, results: list[dict[str, Any]]) -> str:
     mean = np.array([r["predicted"]["mean"] for r in pairs])
     std = np.array([r["predicted"]["standard_deviation"] for r in pairs])
     values, errors = np.array([r["value"] for r in pairs]), np.array([r["error"] for r in pairs])
-    for source in dict.fromkeys(r["source"] for r in pairs):
+    sources = list(dict.fromkeys(r["source"] for r in pairs))
+    said = []
+    for source in sources:
         mask = np.array([r["source"] == source for r in pairs])
         colour, marker = SOURCE_STYLE.get(source, OTHER_STYLE)
         axes.errorbar(
@@ -145,17 +155,20 @@ def _parity(axes: Any, results: list[dict[str, Any]]) -> str:
             ms=6,
             label=f"{source} (±1 s.d.)",
         )
+        positive = mask & (mean > 0)
+        ratio = f"{np.median(values[positive] / mean[positive]):.2f}" if positive.any() else "none"
+        off = np.abs(values - mean)[mask].mean()
+        of = f" ({source})" if len(sources) > 1 else ""
+        said.append(
+            f"Predicted against reported{of}: median ratio reported / predicted {ratio} over {mask.sum()} result(s); "
+            f"mean absolute difference {off:.2f} mS/cm."
+        )
     top = 1.1 * max((mean + std).max(), (values + errors).max())
     axes.plot([0, top], [0, top], color=GREY, lw=1, ls="--", label="agreement")
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     axes.legend(fontsize=8, frameon=False, loc="lower right")
-    positive = mean > 0
-    ratio = f"{np.median(values[positive] / mean[positive]):.2f}" if positive.any() else "none"
-    return (
-        f"Predicted against reported: median ratio reported / predicted {ratio} over {len(pairs)} result(s); "
-        f"mean absolute difference {np.abs(values - mean).mean():.2f} mS/cm."
-    )
+    return "\n".join(said)
 
 
 def _tail(axes: Any, known: Sequence[float], new: Sequence[float]) -> str:

@@ -23,6 +23,7 @@ from saltloop.loop.reports.chance import best_so_far, random_best
 from saltloop.loop.reports.dashboard import live_page
 from saltloop.loop.reports.job_plots import job_plots
 from saltloop.loop.reports.known import known_liquids
+from saltloop.loop.reports.plots import plot_campaign
 from saltloop.loop.reports.static_page import write_report
 from saltloop.loop.reports.story_view import candidate_story_view
 from saltloop.loop.reports.tail import tail
@@ -151,6 +152,13 @@ def test_uncertainties_that_are_too_small_are_called_so():
     generator = np.random.default_rng(1)
     (found,) = calibrations([row(x, 0.0, 0.2) for x in generator.normal(size=200)])
     assert "too small" in found["words"]
+
+
+def test_sources_are_not_pooled_in_the_picture(campaign, tmp_path):
+    words = plot_campaign(campaign, [], tmp_path / "outcome.png").splitlines()
+    heads = [line.partition(":")[0] for line in words]
+    assert heads[:2] == ["Best so far (experiment)", "Best so far (openmm)"]
+    assert heads[2:4] == ["Predicted against reported (experiment)", "Predicted against reported (openmm)"]
 
 
 def test_sources_are_not_pooled(campaign):
