@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from pydantic import ValidationError
 from saltloop.simulators.checkpoints import Checkpoint, read_checkpoint, read_pieces, write_checkpoint, write_piece
@@ -87,8 +88,15 @@ class Store:
         self._n_pieces[stage] = self._n_pieces.get(stage, 0) + 1
 
     def samples(self, stage: str) -> dict[str, Any]:
-        """All pieces of a stage, joined along time."""
-        return read_pieces(self.folder, stage, self._n_pieces.get(stage, 0))
+        """All pieces of a stage, joined along time.
+
+        Raises:
+            SimulationFailureError: one is damaged or missing.
+        """
+        try:
+            return read_pieces(self.folder, stage, self._n_pieces.get(stage, 0))
+        except (FileNotFoundError, ValueError, EOFError, BadZipFile) as error:
+            raise _damaged(self.folder / f"{stage}-*.npz", str(error) or type(error).__name__) from None
 
 
 def _damaged(path: Path, why: str) -> SimulationFailureError:

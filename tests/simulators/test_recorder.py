@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from saltloop.simulators.analysis.structure_sites import sites_of
 from saltloop.simulators.checkpoints import read_pieces, write_piece
+from saltloop.simulators.failures import SimulationFailureError
 from saltloop.simulators.md.recorder import Recorder
+from saltloop.simulators.md.store import Store
 from synthetic_trajectory import contents
 
 BOX = contents(atoms=300, pairs=2)
@@ -74,6 +76,22 @@ def test_pieces_join_and_older_ones_without_structure_still_do(tmp_path):
     old = {name: values for name, values in frames(one, 4).items() if name != "structure"}
     write_piece(tmp_path, "old", 0, **old)
     assert "structure" not in read_pieces(tmp_path, "old", 1)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 100, None])
+def test_a_damaged_or_missing_piece_is_a_damaged_checkpoint(tmp_path, n_bytes):
+    one, store = recorder(FakeContext()), Store(tmp_path, "this simulation")
+    for _ in range(2):
+        store.add("produce", frames(one, 4))
+    piece = tmp_path / "produce-00001.npz"
+    content = piece.read_bytes()
+    piece.unlink()
+    if n_bytes is not None:
+        piece.write_bytes(content[:n_bytes])
+    with pytest.raises(SimulationFailureError, match="cannot be read") as caught:
+        store.samples("produce")
+    assert caught.value.kind == "damaged_checkpoint"
+    assert caught.value.is_retryable
 
 
 def test_the_density_is_that_of_the_box():
