@@ -153,7 +153,7 @@ def _cell(column: str, text: str) -> Any:
 
 def _number(column: str, text: str) -> float:
     try:
-        number = float(text)
+        number = float(text.replace("_", "x"))  # Python would read 9_41 as 941
     except ValueError:
         comma = " (write the decimal point as '.')" if "," in text else ""
         raise DataError(f"{column} {text[:80]!r} is not a number{comma}") from None

@@ -90,6 +90,7 @@ def test_blank_lines_and_a_spreadsheets_byte_order_mark_do_no_harm(tmp_path: Pat
         (f"{LIQUID},,mS/cm,0.2,b", "line 3: no value; remove the row if it was not measured"),
         (f"{LIQUID},nine,mS/cm,0.2,b", "line 3: value 'nine' is not a number"),
         (f'{LIQUID},"9,5",mS/cm,0.2,b', "line 3: value '9,5' is not a number .write the decimal point as"),
+        (f"{LIQUID},9_41,mS/cm,0.2,b", "line 3: value '9_41' is not a number"),
         (f"{LIQUID},nan,mS/cm,0.2,b", "line 3: value is nan; it must be a finite number"),
         (f"{LIQUID},9.5,mS/cm,inf,b", "line 3: standard_uncertainty is inf"),
         (f"{LIQUID},9.5,mS/cm,0,b", "line 3: standard_uncertainty is 0; it must be above zero"),
