@@ -113,9 +113,9 @@ def find_results(record: CampaignRecord, names: tuple[str, ...], *, held: bool) 
     there = {one.measurement_id: one for one in record.waiting_results()} if held else record.results
     found = []
     for name in names:
-        source, _, external_id = name.rpartition("/")
-        exact = external_measurement_id(source or "experiment", external_id)
-        fitting = [exact] if exact in there else [key for key in there if key.startswith(name)]
+        named = [("experiment", name), *((name[:k], name[k + 1 :]) for k, one in enumerate(name) if one == "/")]
+        fitting = [key for pair in named if (key := external_measurement_id(*pair)) in there]
+        fitting = fitting or [key for key in there if key.startswith(name)]
         fitting = fitting or [key for key, one in there.items() if one.measurement["external_id"] == name]
         fitting = fitting or [key for key, one in there.items() if one.candidate_id == name]
         if len(fitting) != 1:

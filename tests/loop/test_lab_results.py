@@ -22,6 +22,7 @@ from saltloop.loop.reports.log import log_lines
 from saltloop.loop.reports.report import status, status_text
 from saltloop.loop.reports.story import candidate_story
 from saltloop.loop.screen import Screen
+from saltloop.loop.sources.worth import source_worth
 from saltloop.loop.steering.apply import Close, apply
 from saltloop.loop.steering.queue import leave, submit
 from saltloop.loop.steering.results import RejectResult, Release, Retract, Tell, find_results
@@ -250,6 +251,14 @@ def test_a_limit_that_a_person_releases_is_still_a_limit(campaign):
     assert (campaign.record.results[R1].status, campaign.record.results[R1].limit) == ("censored", "above")
 
 
+def test_names_may_have_slashes(campaign):
+    bring(campaign, report("batch/7"), report("1/2", source="robot/x"))
+    mine = external_measurement_id("experiment", "batch/7")
+    other = external_measurement_id("robot/x", "1/2")
+    for name, key in (("batch/7", mine), ("experiment/batch/7", mine), ("robot/x/1/2", other), ("1/2", other)):
+        assert find_results(campaign.record, (name,), held=False) == (key,)
+
+
 def test_people_decide_while_a_run_holds_the_lock(campaign):
     first = ids(campaign)[0]
     bring(campaign, report(candidate_id=first), predict=expects(5.0, 0.5))
@@ -297,6 +306,8 @@ def test_a_reported_cost_stands_in_place_of_the_price(campaign):
     first, second = ids(campaign)
     bring(campaign, report(candidate_id=first, cost=3.0), report("r2", candidate_id=second), report("r3", cost=1.5))
     assert campaign.record.money == pytest.approx(3.0 + 10 + 1.5)
+    (worth,) = source_worth(campaign)
+    assert (worth["money"], worth["spent"]) == pytest.approx((3.0 + 10, 3.0 + 10 + 2 * 0.1))
 
 
 def test_failures_with_a_name_are_noted_once(campaign):
