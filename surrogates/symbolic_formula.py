@@ -26,11 +26,16 @@ def compiled(expression: Any, features: FeatureSet) -> Callable[[np.ndarray, np.
     """A formula as a function of feature rows (n x k) and molalities (n) to mS/cm; not finite where undefined."""
     import sympy
 
+    if expression.has(sympy.zoo):  # A division by zero, for which numpy has no name.
+        expression = sympy.nan
     function = sympy.lambdify([sympy.Symbol(name) for name in features.symbols], expression, "numpy")
 
     def evaluate(values: np.ndarray, molality: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            fitted = np.broadcast_to(np.asarray(function(*values.T), dtype=float), (len(values),))
+            found = np.asarray(function(*values.T))
+            if np.iscomplexobj(found):  # The root or the logarithm of a negative constant.
+                found = np.where(found.imag == 0, found.real, np.nan)
+            fitted = np.broadcast_to(found.astype(float), (len(values),))
             return features.to_conductivity(fitted, molality)
 
     return evaluate

@@ -126,6 +126,13 @@ def test_unphysical_formulas_are_complained_about(text, complaint):
     assert any(complaint in one for one in found.complaints())
 
 
+@pytest.mark.parametrize("text", ["sqrt(-2.0)*u", "log(-0.5) + m", "sqrt(m - 5)", "1/(m - m)"])
+def test_a_formula_is_not_finite_where_it_is_not_defined(text):
+    k = compiled(expression(text), PHYSICAL)(np.ones((3, 5)), np.ones(3))
+    assert k.shape == (3,)
+    assert not np.isfinite(k).any()
+
+
 def test_a_linear_formula_in_kelvin_is_negative_somewhere():
     evaluate = compiled(expression("0.14*T - 34 + m", SCAN), SCAN)
     assert check_formula(evaluate, SCAN, np.array([[1.0, 0.0, 0.5, 80.0]])).finite_and_positive == 0
