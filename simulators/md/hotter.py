@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def temperatures_K(target_K: float, settings: SlowLiquid) -> tuple[float, ...]:
-    """The hotter temperatures, rising: those above the target that the oracle simulates."""
+    """The hotter temperatures, rising: those above the target that the oracle simulates; none where it is only one."""
     wanted = settings.temperatures_K or tuple(round(target_K * factor, 2) for factor in settings.factors)
-    return tuple(sorted({one for one in wanted if target_K < one <= TEMPERATURES_K[1]}))
+    found = tuple(sorted({one for one in wanted if target_K < one <= TEMPERATURES_K[1]}))
+    return found if len(found) > 1 else ()
 
 
 def at_most_mS_cm(sampled: Sampled) -> float:

@@ -74,7 +74,8 @@ class MDJob:
         found: HotterResults | None = None
         if slow and target.slow:
             if not hotter_K:
-                why = "no hotter temperature is left" if slow.hotter else "no hotter temperature is allowed"
+                few = "fewer than two hotter temperatures are left"
+                why = few if slow.hotter else "no hotter temperature is allowed"
                 raise too_slow(target, f"{why} ('slow' in the protocol)")
             found = extrapolated(target, self._hotter(hotter_K, platform, target), slow)
         provenance = self._provenance()

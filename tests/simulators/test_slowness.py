@@ -94,6 +94,7 @@ def test_the_bound_of_a_small_box_holds_for_an_infinite_one():
 def test_hotter_temperatures_are_above_the_target_and_not_absurd():
     assert temperatures_K(300.0, SETTINGS) == (330.0, 360.0, 405.0)
     assert temperatures_K(400.0, SETTINGS) == (440.0, 480.0)
+    assert temperatures_K(450.0, SETTINGS) == (), "one alone cannot be extrapolated from"
     assert temperatures_K(300.0, SlowLiquid(temperatures_K=(290.0, 350.0, 320.0))) == (320.0, 350.0)
 
 
