@@ -41,6 +41,8 @@ class CampaignRecord:
     is_closed: bool = False
     oracle_s: float = 0.0
     money: float = 0.0
+    #: The part of ``money`` that the calls for each candidate cost, by its id.
+    money_of: dict[str, float] = field(default_factory=dict)
     #: ``budget``, ``stop`` and ``space`` as the campaign file last had them; commands may have changed them since.
     file_says: dict[str, Any] = field(default_factory=dict)
     fork: dict[str, Any] = field(default_factory=dict)
@@ -213,12 +215,17 @@ class CampaignRecord:
     def count_call(self, call: Call, *, cost: float | None = None) -> None:
         """Count an oracle call that came to an end, and what it cost: by the oracle's price where it does not say."""
         self.calls.append(call)
-        if cost is not None:
-            self.money += cost
-        elif call.candidate_id is not None:
+        if cost is None and call.candidate_id is not None:
             oracle = self.candidates[call.candidate_id].oracle
             named = self.settings.get("oracles") or {"oracle": self.settings.get("oracle", {})}
-            self.money += named.get(oracle, {}).get("cost", {}).get("money", 0.0)
+            cost = named.get(oracle, {}).get("cost", {}).get("money", 0.0)
+        self.pay(cost or 0.0, call.candidate_id)
+
+    def pay(self, money: float, candidate_id: str | None) -> None:
+        """Count what something cost, and for which candidate."""
+        self.money += money
+        if candidate_id is not None:
+            self.money_of[candidate_id] = self.money_of.get(candidate_id, 0.0) + money
 
     def recount_call(self, call: Call) -> None:
         """Another outcome of the candidate's latest call; what it cost stays."""

@@ -32,7 +32,7 @@ def take_in(record: CampaignRecord, entry: dict[str, Any]) -> None:
     if entry["job_key"] is None and not candidate.measurement_ids:
         record.count_call(Call(candidate_id, "ok"), cost=entry["cost"])
     else:
-        record.money += entry["cost"] or 0.0
+        record.pay(entry["cost"] or 0.0, candidate_id)
     candidate.measurement_ids.append(entry["measurement_id"])
     record.settle(candidate_id, "completed", entry["note"])
 
@@ -116,12 +116,12 @@ def _release(record: CampaignRecord, entry: dict[str, Any]) -> None:
     """Out of quarantine; the call was counted, as a failed one, when the result was put there."""
     held = record.quarantined.pop(entry["measurement_id"])
     n_calls = len(record.calls)
-    money = record.money
+    money, money_of = record.money, dict(record.money_of)
     take_in(record, entry)
     if held.candidate_id is None:
         return
     del record.calls[n_calls:]
-    record.money = money
+    record.money, record.money_of = money, money_of
     for k in reversed(range(n_calls)):
         if record.calls[k] == Call(held.candidate_id, "quarantined"):
             record.calls[k] = Call(held.candidate_id, "ok")

@@ -14,11 +14,12 @@ from saltloop.loop.sources.of_campaign import prices
 def source_worth(campaign: Campaign) -> list[dict[str, Any]]:
     """One entry for each oracle, in the campaign file's order.
 
-    ``hours`` is the wall time of jobs, or what the file states for a call of a lab; ``spent`` adds hours at
-    ``hour_price`` and money. ``raised_best_mS_cm`` is by how much its results raised the best predicted mean of a
-    measured or simulated liquid, ``lowered_uncertainty`` the mean share of the standard deviation of a liquid's
-    prediction that its answer took away (calibrations aside). ``bias`` to ``stated_std`` (in ln k, experiment against
-    source) and ``n_liquids`` are those of the last decision; None for experiment, or without an answer before it.
+    ``hours`` is the wall time of jobs, or what the file states for a call of a lab; ``money`` is what its calls cost,
+    by its price or as the lab told; ``spent`` adds hours at ``hour_price`` and money. ``raised_best_mS_cm`` is by how
+    much its results raised the best predicted mean of a measured or simulated liquid, ``lowered_uncertainty`` the mean
+    share of the standard deviation of a liquid's prediction that its answer took away (calibrations aside). ``bias`` to
+    ``stated_std`` (in ln k, experiment against source) and ``n_liquids`` are those of the last decision; None for
+    experiment, or without an answer before it.
     """
     record, settings = campaign.record, campaign.settings
     of = {c.candidate_id: _oracle_of(campaign, c) for c in record.candidates.values()}
@@ -27,6 +28,9 @@ def source_worth(campaign: Campaign) -> list[dict[str, Any]]:
     for call in record.calls:
         if call.candidate_id is not None:
             outcomes[of[call.candidate_id]].append(call.outcome)
+    money: dict[str, float] = defaultdict(float)
+    for candidate_id, paid in record.money_of.items():
+        money[of[candidate_id]] += paid
     walls = _wall_hours(campaign)
     raised, lowered = _brought(campaign, of)
     learned = {entry["source"]: entry for batch in record.batches for entry in batch.get("sources", ())}
@@ -34,7 +38,7 @@ def source_worth(campaign: Campaign) -> list[dict[str, Any]]:
     for name, oracle in settings.named_oracles().items():
         n_calls = len(outcomes[name])
         hours = price[name].hours * n_calls if oracle.kind == "lab" else walls[name]
-        spent = hours * settings.hour_price + oracle.cost.money * n_calls
+        spent = hours * settings.hour_price + money[name]
         bias = learned.get(oracle.yields or "", {})
         found.append(
             {
@@ -43,7 +47,7 @@ def source_worth(campaign: Campaign) -> list[dict[str, Any]]:
                 "calls": n_calls,
                 "failures": sum(outcome != "ok" for outcome in outcomes[name]),
                 "hours": hours,
-                "money": oracle.cost.money * n_calls,
+                "money": money[name],
                 "spent": spent,
                 "raised_best_mS_cm": raised[name],
                 "raised_best_per_cost": raised[name] / spent if spent else None,
