@@ -63,8 +63,8 @@ def _card(vial: Vial) -> str:
     kind = "control: reference electrolyte" if vial.kind == "control" else f"{vial.candidate_id}, no. {vial.replicate}"
     how = "dispense" if plan.is_dispensed else "weigh"
     rows = "".join(
-        f'<tr><td>{escape(one.name)}</td><td class="n">{one.mass_g:.4f}</td>'
-        f'<td class="n">{"–" if one.volume_mL is None else f"{one.volume_mL:.3f}"}</td><td class="box"></td></tr>'
+        f'<tr><td>{escape(one.name)}</td><td class="n">{_amount(one.mass_g, 4)}</td>'
+        f'<td class="n">{"–" if one.volume_mL is None else _amount(one.volume_mL, 3)}</td><td class="box"></td></tr>'
         for one in plan.portions
     )
     expected = (
@@ -82,6 +82,12 @@ def _card(vial: Vial) -> str:
         f'<p class="note">{escape(expected)}batch {plan.mass_g:.3f} g; {escape(plan.note)}</p>'
         f'<div class="fill">{fields}</div></section>'
     )
+
+
+def _amount(amount: float, places: int) -> str:
+    """With as many decimals, or with more where the balance or the dispenser has finer steps."""
+    text = f"{amount:.{places}f}"
+    return text if abs(float(text) - amount) < 1e-9 else f"{amount:.9f}".rstrip("0")
 
 
 def _qr(code: str) -> str:

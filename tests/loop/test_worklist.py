@@ -158,6 +158,21 @@ def test_no_cell_is_a_formula_and_no_name_is_html(campaign):
     assert "f" not in cells.values()
 
 
+@pytest.mark.parametrize(
+    "lab",
+    [
+        {"balance_step_g": 1e-6},
+        {"stocks": STOCKS, "dispenser": {"min_volume_mL": 0.0005, "step_mL": 0.0005}},
+        {"stocks": STOCKS},
+    ],
+)
+def test_the_printed_sheet_has_every_digit_of_what_goes_in(campaign, lab):
+    made = worklist(campaign, batch={"mass_g": 0.2}, **lab)
+    printed = [float(number) for number in re.findall(r'<td class="n">([\d.]+)<', to_html(made))]
+    planned = [one for vial in made.vials for p in vial.plan.portions for one in (p.mass_g, p.volume_mL) if one]
+    assert printed == pytest.approx(planned, abs=1e-9)
+
+
 def test_a_workbook_and_json_hold_the_same(campaign):
     openpyxl = pytest.importorskip("openpyxl")
     made = worklist(campaign, stocks=STOCKS)
