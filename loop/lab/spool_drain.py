@@ -94,17 +94,18 @@ def drain(
 def _by_actor(entries: Sequence[Entry]) -> list[list[Entry]]:
     """What can be judged and recorded together: each sender's entries, in their order.
 
-    Where two senders use one name, which came first matters: then only neighbours are together.
+    Where two senders use one name or answer one candidate, which came first matters: then only neighbours are together.
     """
     senders: dict[str, list[Entry]] = {}
-    sender_of: dict[tuple[str, str], str] = {}
+    sender_of: dict[tuple[str, ...], str] = {}
     for entry in entries:
         senders.setdefault(entry.actor, []).append(entry)
         for row in entry.rows:
-            if row.result is not None:
-                name = (row.result.source, row.result.external_id)
-                if sender_of.setdefault(name, entry.actor) != entry.actor:
-                    return [list(group) for _, group in groupby(entries, key=lambda one: one.actor)]
+            if row.result is None:
+                continue
+            shared = [(row.result.source, row.result.external_id), (row.result.candidate_id,)]
+            if any(sender_of.setdefault(one, entry.actor) != entry.actor for one in shared if one != ("",)):
+                return [list(group) for _, group in groupby(entries, key=lambda one: one.actor)]
     return list(senders.values())
 
 

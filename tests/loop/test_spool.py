@@ -92,6 +92,18 @@ def test_what_is_refused_is_on_record_once_and_keeps_nothing_else_out(campaign):
     assert refused.data["request"]["results"][0]["external_id"] == "r1"
 
 
+def test_a_failure_that_came_before_another_robots_value_is_taken_before_it(campaign):
+    one = next(iter(campaign.record.candidates))
+    failed = {"value": None, "unit": None, "standard_uncertainty": None, "status": "failed"}
+    with Spool(campaign.folder) as spool:
+        spool.append([report("r1")], actor="robot2")
+        spool.append([report("f", candidate_id=one, **failed)], actor="robot1")
+        spool.append([report("v", candidate_id=one)], actor="robot2")
+    drain(campaign, no_model)
+    assert [event.type for event in campaign.events[-3:]] == ["result_ingested", "candidates_failed", "result_ingested"]
+    assert campaign.record.candidates[one].status == "completed"
+
+
 def test_a_result_without_a_name_is_not_acknowledged(campaign):
     with Spool(campaign.folder) as spool, pytest.raises(DataError, match="needs an external_id"):
         spool.append([report(None)], actor="robot1")
