@@ -21,11 +21,16 @@ def plot_coverage(dataset: Dataset, path: Path) -> Path:
     """Write the coverage plots of a data set as one PNG; returns its path.
 
     Raises:
-        DataError: no conductivity in the data set, or a path that cannot be written.
+        DataError: no conductivity that a logarithmic axis shows, or a path that cannot be written.
     """
     values = conductivities_mS_cm(dataset.measurements)
     if not values:
         raise DataError(f"The data set {dataset.name!r} has no conductivity to plot.")
+    if max(values) < _SMALLEST_mS_cm:
+        raise DataError(
+            f"All conductivities of the data set {dataset.name!r} are below {_SMALLEST_mS_cm:g} mS/cm, which the plot "
+            "begins with; check their unit."
+        )
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -71,6 +71,13 @@ def test_other_quantities_are_counted_but_are_no_conductivity() -> None:
         plot_coverage(dataset, Path("never.png"))
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-5])
+def test_conductivities_too_small_to_draw_are_said_to_be_so(value: float, tmp_path: Path) -> None:
+    dataset = Dataset(name="small", measurements=(measured("EC at 313 K", value, "mS/cm", "conductivity"),))
+    with pytest.raises(DataError, match=r"'small' are below 0\.001 mS/cm, .* check their unit"):
+        plot_coverage(dataset, tmp_path / "coverage.png")
+
+
 @pytest.mark.parametrize("n", [1, 3])
 def test_the_plots_are_a_picture_of_readable_size(dataset: Dataset, tmp_path: Path, n: int) -> None:
     from matplotlib.image import imread
