@@ -170,7 +170,11 @@ def fit_scale(near: BlindErrors, far: BlindErrors | None) -> ErrorScale:
 
 
 def conformal_quantiles(near: BlindErrors, far: BlindErrors | None, scale: ErrorScale) -> ConformalQuantiles:
-    """Quantiles of the standardised errors, with the finite-sample correction of split conformal prediction."""
+    """Quantiles of the standardised errors, with the finite-sample correction of split conformal prediction.
+
+    Not quite a split: the scale's four numbers were fitted to the same errors. The rank taken is one above
+    ``ceil((n + 1) level)``, on the safe side; where that is above n, the largest error.
+    """
     near_quantiles = _quantiles(near, scale)
     return ConformalQuantiles(near_quantiles, near_quantiles if far is None else _quantiles(far, scale))
 
