@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from saltloop.chemistry.result_schema import PLAIN_TEXT
 
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=_PLAIN)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=PLAIN_TEXT)]
 RequestId = Annotated[
     str | None,
     Field(
@@ -53,4 +54,4 @@ class Rejection(WordWithReason):
 class Vouching(_Word):
     """A person vouches for a quarantined result."""
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] = ""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=PLAIN_TEXT)] = ""

@@ -208,7 +208,12 @@ def test_the_dashboard_may_run_its_own_script_only(folder):
         assert "c001" not in page.text, "it holds no data"
 
 
-def test_control_characters_in_names_are_refused(client):
+def test_control_characters_in_names_and_notes_are_refused(client):
+    """A terminal obeys them when ``saltloop status`` or ``log`` prints the text."""
+    for note in ("\x1b[2J", "\x9b2J", "a\x00b", "a\rb\x07"):
+        assert client.post("/v1/results", json=told(note=note)).status_code == 422
+        assert client.post("/v1/campaign/pause", json={"person": "ana", "reason": note}).status_code == 422
+    assert client.post("/v1/results", json=told(note="two\r\nlines\tand a tab – µS")).status_code == 202
     for robot in ("a\nb", "a\x1b[31m", "\x00"):
         assert client.post("/v1/results", params={"robot": robot}, json=told()).status_code == 422
     assert client.post("/v1/campaign/pause", json={"person": "a\nb", "reason": "x"}).status_code == 422
