@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from saltloop.loop.errors import CampaignError
+from saltloop.loop.reports.files import write_whole
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -96,13 +95,7 @@ class Page:
         Raises:
             CampaignError: the path cannot be written.
         """
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(self.html(), encoding="utf-8")
-            os.replace(partial, path)
-        except OSError as error:
-            raise CampaignError(f"Cannot write {path}: {error.strerror or error}; choose another --output.") from error
+        write_whole(path, self.html().encode())
 
 
 def _cell(tag: str, text: str, right: bool) -> str:

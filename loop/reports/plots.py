@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.errors import CampaignError
+from saltloop.loop.reports.files import write_whole
 from saltloop.loop.reports.view_rows import predicted_before
 from saltloop.loop.space.settings import values_of
 
@@ -26,7 +26,7 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
 
     Args:
         known: conductivities of the campaign's data sets.
-        path: the PNG to write.
+        path: the PNG to write, whatever its name ends in.
 
     Raises:
         CampaignError: the path cannot be written.
@@ -44,24 +44,11 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
         _tail(right, [m.in_unit("mS/cm").value for m in known], [r["value"] for r in results]),
     ]
     figure.suptitle(f"Campaign '{campaign.settings.name}'", fontsize=12)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=150, format="png")
     pyplot.close(figure)
-    write_picture(figure, path, dpi=150)
+    write_whole(path, drawn.getvalue())
     return "\n".join(words)
-
-
-def write_picture(figure: Any, path: Path, *, dpi: int) -> None:
-    """Write a figure as PNG, whatever its name ends in; a reader never sees half of it.
-
-    Raises:
-        CampaignError: the path cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(partial, dpi=dpi, format="png")
-        os.replace(partial, path)
-    except OSError as error:
-        raise CampaignError(f"Cannot write the picture {path}: {error.strerror or error}; name another.") from error
 
 
 def _best_known(campaign: Campaign, known: Sequence[Measurement]) -> float | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.errors import CampaignError
 from saltloop.loop.reports.dashboard import page, policy
+from saltloop.loop.reports.files import write_whole
 from saltloop.loop.reports.known import Known
 from saltloop.loop.reports.story_view import Stories
 from saltloop.loop.reports.view import view
@@ -36,13 +35,7 @@ def write_report(campaign: Campaign, path: Path, known: Known | None = None) -> 
         pieces.append(f'<script type="text/plain" id="stories-{number}">{packed}</script>')
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy(NOWHERE)}">'
     content = page(f"{shown['name']} · saltloop", head, "\n".join(pieces)).encode()
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    except OSError as error:
-        raise CampaignError(f"Cannot write {path}: {error.strerror or error}; choose another --output.") from error
+    write_whole(path, content)
     n_plots = sum(len(job["plots"]) for one in told for job in one["jobs"])
     return {"candidates": len(told), "results": len(shown["results"]), "plots": n_plots, "bytes": len(content)}
 

@@ -222,7 +222,7 @@ def test_pages_escape_what_they_are_given():
 
 def test_a_page_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CampaignError, match="choose another --output"):
+    with pytest.raises(CampaignError, match="choose another place for it"):
         Page("x").write(tmp_path / "file" / "page.html")
 
 

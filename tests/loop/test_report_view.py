@@ -329,6 +329,10 @@ def test_a_report_that_cannot_be_written_says_why(campaign, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CampaignError, match="Cannot write"):
         write_report(campaign, tmp_path / "file" / "report.html")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CampaignError, match="folder: Is a directory; choose another place"):
+        write_report(campaign, tmp_path / "folder")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_the_live_page_may_run_its_own_script_and_nothing_else():
