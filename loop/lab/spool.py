@@ -126,7 +126,7 @@ class Spool:
             if os.pwrite(self._fd, content, self._size) != len(content):
                 raise OSError(errno.ENOSPC, "only a part could be written")
             os.fsync(self._fd)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)
                 os.fsync(self._fd)

@@ -123,17 +123,18 @@ def test_a_full_disk_acknowledges_nothing_and_leaves_no_piece(campaign, monkeypa
     assert names(campaign) == ["r1", "r3"]
 
 
-def test_what_was_drained_before_its_sync_failed_hides_nothing_that_comes_after_it(campaign, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_what_was_drained_before_its_sync_failed_hides_nothing_that_comes_after_it(campaign, monkeypatch, error):
     spool, fsync = Spool(campaign.folder), os.fsync
     spool.append([report("r1")], actor="robot1")
 
     def fails(fd):
         monkeypatch.setattr(os, "fsync", fsync)
         drain(campaign, no_model)
-        raise OSError(5, "Input/output error")
+        raise error
 
     monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(SpoolError):
+    with pytest.raises((SpoolError, KeyboardInterrupt)):
         spool.append([report("r2")], actor="robot1")
     for one in ("r3", "r2"):
         spool.append([report(one)], actor="robot1")
