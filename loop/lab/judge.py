@@ -165,7 +165,7 @@ class _Judging:
             return dataclasses.replace(known, reason="its candidate's failure is reported above")
         if candidate is not None and (candidate.status in SETTLED or candidate.candidate_id in self._answered):
             now = candidate.status if candidate.status in SETTLED else "answered"
-            why = f"candidate {result.candidate_id!r} is {now} already; a failure does not undo that"
+            why = f"candidate {result.candidate_id!r} is {now} already; a failure does not undo that; leave it out"
             return Verdict(where, "refused", "candidate", why, result)
         if candidate is None and status == "failed":
             return Verdict(
