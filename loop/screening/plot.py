@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from saltloop.loop.reports.files import write_whole
 from saltloop.loop.screening.landscape import Landscape, read_landscape
 
 UNIT = "mS cm$^{-1}$"
@@ -19,6 +21,7 @@ def plot_landscape(path: Path, picture: Path) -> str:
 
     Raises:
         DataError: the file is not one of a screening, or has no rows.
+        CampaignError: the picture cannot be written.
     """
     import matplotlib
 
@@ -37,9 +40,10 @@ def plot_landscape(path: Path, picture: Path) -> str:
     _pairs(axes["pairs"], sums)
     words = [_tail(axes["tail"], sums), _mixture(axes["mixture"], sums), _unsure(axes["unsure"], sums)]
     figure.suptitle(f"{sums.n_rows:,} candidates of {path.name}", fontsize=14)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=130)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=130, format="png")
     pyplot.close(figure)
+    write_whole(picture, drawn.getvalue())
     return "\n".join(words)
 
 
