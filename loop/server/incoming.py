@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from saltloop.chemistry.measurement import external_measurement_id
 from saltloop.chemistry.result_files import Row
-from saltloop.chemistry.result_schema import LabResult
+from saltloop.chemistry.result_schema import FAILURES, LabResult
 from saltloop.loop.campaign import Campaign
 from saltloop.loop.errors import CampaignError
 from saltloop.loop.events import content_hash
@@ -129,11 +129,13 @@ class Incoming:
             return dataclasses.replace(verdict, kind="known", stage="identity", reason="waits to be taken in")
         if not result.amends and (verdict.kind == "known" or _content(result) in there.earlier):
             return dataclasses.replace(verdict, kind="known", stage="identity", reason="it was amended since")
-        if result.amends:
+        is_failure = bool({result.status, there.result.status} & FAILURES)
+        if result.amends and not is_failure:
             return dataclasses.replace(verdict, kind="amended", stage="", reason="", amends=True)
+        amend = "" if is_failure else "amend it ('amends'), or "
         reason = (
             f"{result.external_id!r} from {result.source!r} was sent with another content, which waits to be taken in; "
-            "amend it ('amends'), or give this one a new external_id"
+            f"{amend}give this one a new external_id"
         )
         return dataclasses.replace(verdict, kind="conflict", stage="identity", reason=reason)
 

@@ -66,6 +66,16 @@ def test_an_amendment_is_taken_before_and_after_what_it_amends_is_recorded(clien
 
 
 @pytest.mark.parametrize("is_taken_in", [False, True])
+def test_a_failure_is_not_amended_to_a_value_before_or_after_it_is_taken_in(client, folder, is_taken_in):
+    failure = {"candidate_id": ids(client)[0], "external_id": "f", "status": "failed"}
+    client.post("/v1/results", json=failure)
+    if is_taken_in:
+        take_waiting(folder)
+    assert client.post("/v1/results", json=told("f", amends=True)).status_code == 409
+    assert client.post("/v1/results", json=failure).status_code == 200
+
+
+@pytest.mark.parametrize("is_taken_in", [False, True])
 def test_a_late_retry_of_what_an_amendment_that_waits_replaces_is_known(client, folder, is_taken_in):
     client.post("/v1/results", json=told("x", 5.0))
     if is_taken_in:
