@@ -61,13 +61,13 @@ class Prediction:
         """Lower and upper end (mS/cm) of the central interval that holds a share ``level`` of measured values.
 
         ``noise``: standard uncertainty (mS/cm) of the measurements to come. Widths are conformal: on rows that the
-        ensemble had not seen, near what it knew and far from it, intervals held what they promise.
+        ensemble had not seen, near what it knew and far from it, intervals held what they promise. Neither end is below 0.
 
         Raises:
             ValueError: a level outside 0.05 to 0.99.
         """
         half = self.quantiles.half_width(level, self.distance) * np.hypot(self.std, noise)
-        return np.maximum(self.mean - half, 0.0), self.mean + half
+        return np.maximum(self.mean - half, 0.0), np.maximum(self.mean + half, 0.0)
 
 
 @dataclass(frozen=True)

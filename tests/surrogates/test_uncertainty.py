@@ -18,6 +18,7 @@ from saltloop.surrogates.domain import TrainingDomain
 from saltloop.surrogates.encoding import FormulationEncoder
 from saltloop.surrogates.ensemble import TrainingRows
 from saltloop.surrogates.local import LocalCorrection
+from saltloop.surrogates.surrogate import Prediction
 
 BASE = Formulation.create({"LiPF6": 1.0}, {"EC": 0.5, "EMC": 0.5}, basis="mole")
 
@@ -150,6 +151,17 @@ def test_an_interval_of_a_prediction_widens_with_level_and_distance(fitted):
     assert high[1] - low[1] > high[0] - low[0]
     assert (low >= 0).all()
     assert prediction.distance[1] > prediction.distance[0]
+
+
+def test_an_interval_ends_no_lower_than_it_begins_where_the_mean_is_below_zero():
+    nothing = np.zeros(3)
+    mean, std = np.array([-0.03, -0.1, 0.02]), np.full(3, 0.1)
+    prediction = Prediction(mean, std, mean[None], nothing, ((), (), ()), calibration.ConformalQuantiles.normal())
+    for level in (0.05, 0.5, 0.95):
+        low, high = prediction.interval(level)
+        assert (low >= 0).all()
+        assert (high >= low).all()
+    assert prediction.interval(0.05)[1][1] == 0
 
 
 @pytest.fixture
