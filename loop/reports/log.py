@@ -26,7 +26,8 @@ def tell(event: Event) -> str:
             chosen = "".join(
                 f"\n{'':42}{c['candidate_id']}  {c['text']}  predicted "
                 f"{pm(c['predicted']['mean'], c['predicted']['standard_deviation'])}, "
-                f"acquisition {c['acquisition_value']:.3f}, rank {c['rank']}"
+                f"acquisition {c['acquisition_value']:.3f}"
+                + (f", rank {c['rank']}" if c["rank"] else "")
                 + (f", {c['why_source']}" if "why_source" in c else "")
                 for c in data["candidates"]
             )

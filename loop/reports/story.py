@@ -97,5 +97,7 @@ def learned(campaign: Campaign) -> list[dict[str, Any]]:
 def _value_words(campaign: Campaign, candidate: Candidate) -> str:
     if candidate.why.get("is_replicate"):
         return "expected rise of the best known value, mS/cm,"
+    if not candidate.why["rank"]:  # not the acquisition's own: several oracles were weighed by what they would gain
+        return VALUE_WORDS["qlognei"]
     batch = campaign.record.batches[candidate.iteration]
     return VALUE_WORDS[batch["acquisition"].get("kind", "qlognei")]

@@ -23,6 +23,7 @@ from saltloop.loop.reports.chance import best_so_far, random_best
 from saltloop.loop.reports.dashboard import live_page
 from saltloop.loop.reports.job_plots import job_plots
 from saltloop.loop.reports.known import known_liquids
+from saltloop.loop.reports.log import log_lines
 from saltloop.loop.reports.plots import plot_campaign
 from saltloop.loop.reports.static_page import write_report
 from saltloop.loop.reports.story_view import candidate_story_view
@@ -258,6 +259,16 @@ def test_a_result_raises_the_best_of_its_own_source_alone(empty):
     bring(again, "experiment", 21.0)
     said = "It raised the best of its source from 20.00 to 21.00 mS/cm."
     assert candidate_story_view(empty, again)["changed"] == [said]
+
+
+def test_what_only_the_choice_of_a_source_chose_has_no_rank_and_its_own_words(empty):
+    (candidate_id,) = Maker(empty).propose(1)
+    empty.record.batches[0]["acquisition"] = {"kind": "qucb"}
+    why = empty.record.candidates[candidate_id].why
+    assert "rank 1 of the shortlist, upper confidence bound" in candidate_story_view(empty, candidate_id)["chosen"]
+    why["rank"] = 0
+    assert candidate_story_view(empty, candidate_id)["chosen"].startswith("in batch 1, log expected improvement")
+    assert "rank" not in log_lines(empty.events)[-1]
 
 
 def test_a_story_of_nobody_is_an_error(campaign):
