@@ -76,7 +76,7 @@ function jobLine(state, job) {
   return el(
     "li",
     null,
-    chip(job.status === "intended" ? "intended" : job.status),
+    chip(job.status),
     " ",
     el("a", { href: `#c/${job.candidate}` }, job.text),
     " ",
