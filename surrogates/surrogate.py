@@ -61,7 +61,7 @@ class Prediction:
         """Lower and upper end (mS/cm) of the central interval that holds a share ``level`` of measured values.
 
         ``noise``: standard uncertainty (mS/cm) of the measurements to come. Widths are conformal: on rows that the
-        ensemble had not seen, near what it knew and far from it, intervals held what they promise. Neither end is below 0.
+        ensemble had not seen, near what it knew and far from it, intervals held what they promise. No end is below 0.
 
         Raises:
             ValueError: a level outside 0.05 to 0.99.
