@@ -145,12 +145,15 @@ class Spool:
             if path.exists():
                 break
             os.close(fd)
-        self._fd, self._size = fd, 0
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
+        except BaseException:
+            os.close(fd)
+            raise
         finally:
             os.close(folder)
+        self._fd, self._size = fd, 0
 
     def _close_segment(self) -> None:
         if self._fd >= 0:

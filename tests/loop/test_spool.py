@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -142,6 +143,25 @@ def test_what_was_drained_before_its_sync_failed_hides_nothing_that_comes_after_
     drain(campaign, no_model)
     assert names(campaign) == ["r1", "r2", "r3"]
     assert not waiting_segments(campaign.folder)
+
+
+def test_a_segment_whose_folder_could_not_be_synced_is_not_used(campaign, monkeypatch):
+    spool, fsync, synced = Spool(campaign.folder), os.fsync, []
+
+    def sync(fd):
+        synced.append(stat.S_ISDIR(os.fstat(fd).st_mode))
+        if len(synced) == 1:
+            raise OSError(5, "Input/output error")
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(SpoolError):
+        spool.append([report("r1")], actor="robot1")
+    spool.append([report("r1")], actor="robot1")
+    spool.close()
+    assert synced == [True, True, False], "the folder again, then the result"
+    drain(campaign, no_model)
+    assert (names(campaign), waiting_segments(campaign.folder)) == (["r1"], [])
 
 
 def test_threads_share_a_sync(campaign, monkeypatch):
