@@ -25,11 +25,13 @@ def fit_surrogate(campaign: Campaign, strategy: Strategy, *, screen: Screen, act
         else:
             data = strategy.fit(campaign, iteration=len(campaign.record.batches), progress=progress)
     if is_lost and data["weights_sha256"] == fits[-1]["weights_sha256"]:
-        screen.say("The surrogate's weights were gone or an earlier saltloop's; they were trained again, bit for bit.")
+        screen.say(
+            "The surrogate's weights were gone, damaged or an earlier saltloop's; they were trained again, bit for bit."
+        )
         return
     if is_lost:
         screen.warn(
-            "The surrogate's weights were gone or an earlier saltloop's, and training now gave different ones. "
+            "The surrogate's weights were gone, damaged or an earlier saltloop's, and training now gave others. "
             "Decisions from here on rest on these; the state file says so."
         )
     campaign.append("surrogate_fitted", {**data, "n_rounds": campaign.record.n_rounds}, actor=actor)

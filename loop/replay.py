@@ -81,7 +81,7 @@ def _check_fit(
         return
     if not retrain:
         verdict.notes.append(
-            f"event {seq}: the weights were gone or of an earlier saltloop and have been trained again"
+            f"event {seq}: the weights were gone, damaged or of an earlier saltloop and have been trained again"
         )
     again = strategy.refit(view, recorded)
     if again["weights_sha256"] != recorded["weights_sha256"]:

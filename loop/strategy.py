@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -71,14 +72,16 @@ class SurrogateStrategy:
         return self._knowledge.discrepancy(results)
 
     def has_model(self, campaign: Campaign) -> bool:
-        """Whether the last fit's weights are at hand, and of a network that this saltloop has."""
+        """Whether the last fit's weights are at hand, whole, and of a network that this saltloop has."""
         fits = campaign.record.fits
         path = self._weights(fits[-1]["weights_sha256"]) if fits else None
         if path is None or not path.exists():
             return False
+        if self._loaded is not None and self._loaded[0] == path.stem:
+            return True
         from saltloop.surrogates.checkpoint import is_outdated
 
-        return not is_outdated(path)
+        return hashlib.sha256(path.read_bytes()).hexdigest() == path.stem and not is_outdated(path)
 
     def fit(self, campaign: Campaign, *, iteration: int, progress: Progress | None = None) -> dict[str, Any]:
         seed = campaign.seed(iteration, "surrogate")

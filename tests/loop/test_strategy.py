@@ -76,6 +76,17 @@ def test_lost_weights_are_trained_again_bit_for_bit(campaign):
     assert campaign.record.n_events == n_events
 
 
+@pytest.mark.parametrize("left", [0, 1000])
+def test_weights_that_a_crash_cut_short_are_trained_again(campaign, left):
+    (weights,) = (campaign.folder / "models").glob("*.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:left])
+    strategy = SurrogateStrategy(campaign)
+    assert not strategy.has_model(campaign)
+    fit_surrogate(campaign, strategy, screen=QUIET)
+    assert weights.read_bytes() == whole
+
+
 def test_weights_of_an_earlier_saltloop_s_network_are_trained_again(campaign, monkeypatch):
     strategy = SurrogateStrategy(campaign)
     (weights,) = (campaign.folder / "models").glob("*.safetensors")
@@ -114,16 +125,20 @@ def test_a_decision_with_several_objectives_is_recorded_and_repeats(campaign):
 
 
 def test_what_noise_hides_is_measured_again(campaign):
-    liquids = [Formulation.create({"LiPF6": 1.0}, {"DME": 1.0}), LIQUID]
-    for k, (liquid, value) in enumerate(zip(liquids, (60.0, 59.0), strict=True)):
+    """Two liquids that cannot be told apart, in a space whose other two are mostly EC and surely worse."""
+    grid = {"fraction_step": 0.5, "min_fraction": 0.2, "concentration": [1.0], "max_solid_fraction": 1}
+    settings = campaign.settings.model_dump()
+    campaign.settings = campaign.settings.model_validate(
+        settings | {"space": settings["space"] | grid, "acquisition": {"refine": False}}
+    )
+    liquids = [Formulation.parse(text) for text in ("1 mol/kg LiPF6 in DME", "1 mol/kg LiPF6 in EC:DME 1:4 (w/w)")]
+    for k, (liquid, value) in enumerate(zip(liquids, (60.0, 40.0), strict=True)):
         noisy = Measurement(
             formulation=liquid, value=value, unit="mS/cm", standard_uncertainty=6.0, source="experiment",
             external_id=str(k),
         )  # fmt: skip
         campaign.append("result_ingested", {"results": [result_entry(noisy, None, None)]})
-    decision = SurrogateStrategy(campaign).propose(campaign, iteration=0, n=1)
-    entry = decision["candidates"][0]
-    assert isinstance(entry["is_replicate"], bool)
-    if entry["is_replicate"]:
-        assert entry["formulation_id"] in {one.formulation_id for one in liquids}
-        assert "cannot be told from" in entry["reason"]
+    (entry,) = SurrogateStrategy(campaign).propose(campaign, iteration=0, n=1)["candidates"]
+    assert entry["is_replicate"]
+    assert entry["formulation_id"] in {one.formulation_id for one in liquids}
+    assert "cannot be told from" in entry["reason"]
