@@ -166,10 +166,9 @@ def _summaries(
     kept = [(again[k].index, again[k].gain, 0) if k in again else entry for k, entry in enumerate(worth)]
     listed = [*kept, *[*displaced, *picks.passed][:N_ALTERNATIVES]]
     X = on.X[[index for index, _, _ in listed]]
-    conductivity = next((o for o in on.objectives.items if o.settings.quantity == "conductivity"), None)
     told = [{}] * len(listed) if on.objectives.is_single else on.objectives.describe(X)
     summaries = []
-    mean, std = conductivity.predict(X) if conductivity else (X[:, 0] * 0, X[:, 0] * 0)
+    mean, std = on.objectives.conductivity.predict_encoded(X)
     for k, (index, value, rank) in enumerate(listed):
         replicate = again.get(k) if k < len(kept) else None
         summaries.append(

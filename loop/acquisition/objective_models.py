@@ -98,7 +98,7 @@ def build_objectives(
             objective, note = _measured(one, encoder, measurements.get(one.name, ()))
             items.append(objective)
             notes += [note] if note else []
-    return Objectives(tuple(items), tuple(notes))
+    return Objectives(tuple(items), conductivity, tuple(notes))
 
 
 def objectives_of(

@@ -90,6 +90,8 @@ class Objectives:
     """All objectives of a campaign; conductivity alone where the file names none."""
 
     items: tuple[Objective, ...]
+    #: Model of the conductivity (mS/cm), which is told of every candidate whether or not it is an objective.
+    conductivity: Any
     notes: tuple[str, ...] = ()
     #: Names in the order of the outputs.
     names: tuple[str, ...] = field(init=False)
@@ -100,7 +102,7 @@ class Objectives:
     @classmethod
     def conductivity_alone(cls, model: Any) -> Objectives:
         """Maximise the conductivity that a model with ``predict_encoded`` tells."""
-        return cls((Objective(ObjectiveSettings(quantity="conductivity", reference=0.0), model),))
+        return cls((Objective(ObjectiveSettings(quantity="conductivity", reference=0.0), model),), model)
 
     @property
     def is_single(self) -> bool:

@@ -124,6 +124,24 @@ def test_a_decision_with_several_objectives_is_recorded_and_repeats(campaign):
     assert first["front"]
 
 
+def test_conductivity_is_predicted_also_where_it_is_no_objective(campaign):
+    told(campaign, 14.0, 0.2, "mS/cm")
+    settings = campaign.settings.model_dump()
+    campaign.settings = campaign.settings.model_validate(
+        settings
+        | {
+            "objectives": [
+                {"quantity": "oxidation_potential", "reference": 6.0},
+                {"column": "average(viscosity_mPa_s)", "goal": "minimise", "reference": 2.0},
+            ],
+            "acquisition": {"kind": "qlognehvi", "mc_samples": 16, "shortlist": 16, "refine": False},
+        }
+    )
+    (entry,) = SurrogateStrategy(campaign).propose(campaign, iteration=0, n=1)["candidates"]
+    assert entry["predicted"]["mean"] > 0.1
+    assert entry["predicted"]["standard_deviation"] > 0
+
+
 def test_what_noise_hides_is_measured_again(campaign):
     """Two liquids that cannot be told apart, in a space whose other two are mostly EC and surely worse."""
     grid = {"fraction_step": 0.5, "min_fraction": 0.2, "concentration": [1.0], "max_solid_fraction": 1}
