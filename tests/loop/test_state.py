@@ -175,6 +175,7 @@ def test_a_real_size_limit_is_met_like_a_full_disk(path):
 @pytest.mark.parametrize("at", ["write", "fsync"])
 def test_ctrl_c_in_the_middle_of_a_write_is_answered_after_it(path, monkeypatch, at):
     state, real = StateFile(path), getattr(os, at)
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore Ctrl-C
 
     def interrupted(*given):
         monkeypatch.undo()
@@ -185,6 +186,7 @@ def test_ctrl_c_in_the_middle_of_a_write_is_answered_after_it(path, monkeypatch,
     monkeypatch.setattr(os, at, interrupted)
     with pytest.raises(KeyboardInterrupt):
         state.append("paused", {"reason": "whole"})
+    signal.signal(signal.SIGINT, earlier)
     assert [event.data["reason"] for event in state.events] == ["whole"]
     state.append("paused", {"reason": "after it"})
     state.close()
