@@ -19,6 +19,8 @@ from saltloop.loop.space.settings import values_of
 SOURCE_STYLE = {"openmm": ("#D55E00", "o"), "mlff": ("#CC79A7", "^"), "experiment": ("#0072B2", "s")}
 OTHER_STYLE = ("#009E73", "D")
 GREY = "#8a8a8a"
+#: How far above the highest mark an axis goes, so that no legend lies on one.
+ROOM_FOR_LEGEND = 1.3
 
 
 def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) -> str:
@@ -111,8 +113,8 @@ def _best_so_far(axes: Any, results: list[dict[str, Any]], best_known: float | N
         axes.axhline(best_known, color=GREY, lw=1, ls=":", label="best in the data sets at this temperature")
     axes.set_xlim(0.5, len(results) + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8, frameon=False)
+    axes.set_ylim(0, ROOM_FOR_LEGEND * axes.get_ylim()[1])
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
     return "\n".join(said)
 
 
@@ -175,8 +177,8 @@ def _tail(axes: Any, known: Sequence[float], new: Sequence[float]) -> str:
     if new:
         axes.hist(new, bins=bins, color="#D55E00", edgecolor="white", lw=0.3, label=f"this campaign ({len(new)})")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=0.7)
-    axes.legend(fontsize=8, frameon=False)
+    axes.set_ylim(0.7, axes.get_ylim()[1] ** ROOM_FOR_LEGEND)
+    axes.legend(fontsize=8, frameon=False, loc="upper right")
     if not known:
         return f"The tail: {len(new)} new value(s); the data sets hold none to compare with."
     edge = float(np.quantile(known, 0.9))
