@@ -79,7 +79,7 @@ def test_a_candidate_opens_from_the_keyboard_and_closes_with_escape(tab, report)
     assert "#c/" in page.url
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
-    assert "#c/" not in page.url
+    page.wait_for_url(lambda address: "#c/" not in address)
     assert link.evaluate("one => one === document.activeElement")
 
 
