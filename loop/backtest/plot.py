@@ -11,6 +11,7 @@ from saltloop.loop.backtest.backtest import Start, Trace
 from saltloop.loop.backtest.measures import PART, best_curve, random_recall, recall_curve
 from saltloop.loop.backtest.pool import Pool
 from saltloop.loop.backtest.summary import TOP, WIDE_TOP
+from saltloop.loop.reports.files import write_picture
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8a8a8a"
 #: Random replays that the expected best of random search is the mean of.
@@ -18,7 +19,11 @@ N_RANDOM = 2000
 
 
 def plot_backtest(pool: Pool, traces: Sequence[Trace], start: Start, path: Path, *, title: str) -> None:
-    """Draw both panels into one PNG: median of the seeds, and the band of its middle 80 %."""
+    """Draw both panels into one PNG: median of the seeds, and the band of its middle 80 %.
+
+    Raises:
+        CampaignError: the path cannot be written.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -49,9 +54,8 @@ def plot_backtest(pool: Pool, traces: Sequence[Trace], start: Start, path: Path,
         axes.set_xlim(0, n_queries)
         axes.legend(fontsize=8, frameon=False, loc="lower right")
     figure.suptitle(f"{title}, {len(traces)} seeds", fontsize=12)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
     pyplot.close(figure)
+    write_picture(path, figure, dpi=150)
 
 
 def random_best(pool: Pool, start: Start, n_start: int, n_queries: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from saltloop.loop.backtest.pool import Pool
 from saltloop.loop.errors import BacktestError
 from saltloop.loop.events import content_hash
 from saltloop.loop.workers import WorkerProcesses
+from saltloop.simulators.checkpoints import write_durably
 
 POLL_S = 0.5
 ABOUT = "backtest.json"
@@ -112,7 +112,7 @@ def claim_folder(plan: Plan, folder: Path, about: dict[str, Any]) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(note, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_durably(note, (json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _recorded(note: Path) -> dict[str, Any]:
@@ -139,14 +139,7 @@ def _in_processes(plan: Plan, files: dict[int, Path], workers: int, tell: Callab
 
 def _write(file: Path, trace: Trace) -> None:
     content = {"seed": trace.seed, "n_start": trace.n_start, "order": trace.order, "seconds": trace.seconds}
-    _write_whole(file, json.dumps(content))
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Whole or not at all: a run may be killed at any moment."""
-    unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
+    write_durably(file, json.dumps(content).encode())
 
 
 def _read(file: Path, seed: int, n_queries: int | None = None) -> Trace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from saltloop.chemistry.measurement import Measurement
 from saltloop.chemistry.units import convert
 from saltloop.loop.campaign import Campaign
-from saltloop.loop.reports.files import write_whole
+from saltloop.loop.reports.files import write_picture
 from saltloop.loop.reports.view_rows import predicted_before
 from saltloop.loop.space.settings import values_of
 
@@ -46,10 +45,8 @@ def plot_campaign(campaign: Campaign, known: Sequence[Measurement], path: Path) 
         _tail(right, [m.in_unit("mS/cm").value for m in known], [r["value"] for r in results]),
     ]
     figure.suptitle(f"Campaign '{campaign.settings.name}'", fontsize=12)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=150, format="png")
     pyplot.close(figure)
-    write_whole(path, drawn.getvalue())
+    write_picture(path, figure, dpi=150)
     return "\n".join(words)
 
 

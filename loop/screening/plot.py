@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from saltloop.loop.reports.files import write_whole
+from saltloop.loop.reports.files import write_picture
 from saltloop.loop.screening.landscape import Landscape, read_landscape
 
 UNIT = "mS cm$^{-1}$"
@@ -40,10 +39,8 @@ def plot_landscape(path: Path, picture: Path) -> str:
     _pairs(axes["pairs"], sums)
     words = [_tail(axes["tail"], sums), _mixture(axes["mixture"], sums), _unsure(axes["unsure"], sums)]
     figure.suptitle(f"{sums.n_rows:,} candidates of {path.name}", fontsize=14)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=130, format="png")
     pyplot.close(figure)
-    write_whole(picture, drawn.getvalue())
+    write_picture(picture, figure, dpi=130)
     return "\n".join(words)
 
 
