@@ -74,6 +74,7 @@ def campaign_or_cache(
     from saltloop.loop.events import content_hash
     from saltloop.loop.record import CampaignRecord
     from saltloop.loop.settings import CampaignSettings
+    from saltloop.simulators.checkpoints import write_json_durably
     from saltloop.surrogates.checkpoint import FORMAT_VERSION
 
     settings = CampaignSettings.model_validate(
@@ -91,11 +92,11 @@ def campaign_or_cache(
     recorded = settings.model_dump(mode="json")
     key = content_hash([rows, versions(), FORMAT_VERSION, seed, recorded["species"], recorded["surrogate"]])[:16]
     note = view.folder / f"{key}.json"
-    with contextlib.suppress(FileNotFoundError, ValueError):  # not there, or half written by a process that was killed
+    with contextlib.suppress(FileNotFoundError, ValueError):  # not there, or half written by an earlier saltloop
         view.record.fits.append(json.loads(note.read_text()))
     if not strategy.has_model(view):
         with screen.task(f"Training the surrogate on '{data}' (kept for the next time)") as progress:
             fit = strategy.fit(view, iteration=0, progress=progress)
         view.record.fits.append(fit)
-        note.write_text(json.dumps(fit))
+        write_json_durably(note, fit)
     return view
