@@ -20,6 +20,10 @@ from .transport import block_average, mean_of_replicas
 MAX_ENERGY_DRIFT_SIGMA = 4.0
 MIN_ION_PAIRS = 10
 """Fewer pairs give a warning: their diffusion coefficients hang on a few solvation shells."""
+MIN_STAYS = 2.0
+"""A run shorter than so many stays of a molecule with lithium keeps the ion pairs with which it began."""
+MIN_BOUND = 0.25
+"""Molecules per lithium: species that bind less do not hold it."""
 MAX_TRANSFERENCE_ERROR = 0.5
 """A transference number less certain than this is no measurement; it stands in the details only."""
 MIN_NUMBER_ERROR = 1e-3
@@ -84,6 +88,7 @@ def analyse(
     if solvation is not None:
         measurements += _solvation_measurements(solvation, measure)
         details["solvation"] = solvation_details(solvation)
+        warnings += _warnings_of_neighbours(solvation, min(one.length_ps for one in trajectories))
     elif all(one.structure is None for one in trajectories):
         warnings.append("the structure was not recorded by the version that ran this job: no coordination numbers")
     elif motion.conductivities is not None:
@@ -175,6 +180,21 @@ def _warnings(motion: Motion) -> list[str]:
         if n_pairs < MIN_ION_PAIRS:
             warnings.append(f"only {n_pairs} ion pairs; the error bars do not cover what so small a box leaves out")
     return warnings
+
+
+def _warnings_of_neighbours(solvation: Solvation, run_ps: float) -> list[str]:
+    held = {
+        name: stay.time_ps
+        for name, stay in solvation.residence.items()
+        if stay is not None and solvation.molecules[name][0] >= MIN_BOUND and MIN_STAYS * stay.time_ps > run_ps
+    }
+    if not held:
+        return []
+    stays = " and ".join(f"{name} for about {float(f'{time_ps:.2g}'):g} ps" for name, time_ps in held.items())
+    return [
+        f"lithium keeps {stays}, in a run of {run_ps:.4g} ps: which ions are paired, and with it the conductivity, is "
+        "what equilibration left; the error bars do not cover that"
+    ]
 
 
 def _warnings_of_runs(trajectories: Sequence[Trajectory]) -> list[str]:

@@ -8,13 +8,27 @@ from saltloop.chemistry.formulation import Formulation
 
 from .stage_settings import Anneal
 
+CHELATING = "[OX2;!R;!$(OC=O)][CX4;!R][CX4;!R][OX2;!R;!$(OC=O)]"
+"""Two ether oxygens on neighbouring carbons of an open chain (SMARTS): both bind one lithium, as in DME."""
 
-def why_anneal(formulation: Formulation, settings: Anneal | None) -> str:
-    """In words, why a formulation is annealed; empty where it is not."""
+
+def annealing_of(formulation: Formulation, settings: Anneal | None) -> tuple[Anneal | None, str]:
+    """How a formulation is annealed, and in words why; None and no words where it is not."""
     if settings is None or settings.when == "never":
-        return ""
+        return None, ""
+    chelating = chelating_solvents(formulation) if formulation.molality else []
     if settings.when == "always":
-        return "the protocol always anneals"
+        why = "the protocol always anneals"
+    else:
+        why = "; ".join(_reasons(formulation, settings, chelating))
+    if not why:
+        return None, ""
+    if chelating:
+        settings = settings.model_copy(update={"duration_ps": max(settings.duration_ps, settings.exchange_ps)})
+    return settings, why
+
+
+def _reasons(formulation: Formulation, settings: Anneal, chelating: list[str]) -> list[str]:
     reasons = []
     viscosity, unknown = solvent_viscosity_mPa_s(formulation)
     if unknown:
@@ -26,7 +40,21 @@ def why_anneal(formulation: Formulation, settings: Anneal | None) -> str:
         reasons.append(f"{molality:.3g} mol/kg of salt, above {settings.above_mol_kg:g}")
     if formulation.temperature_K < settings.below_K:
         reasons.append(f"{formulation.temperature_K:g} K, below {settings.below_K:g}")
-    return "; ".join(reasons)
+    if chelating:
+        reasons.append(f"lithium leaves {' and '.join(chelating)} slowly")
+    return reasons
+
+
+def chelating_solvents(formulation: Formulation) -> list[str]:
+    """Names of the solvents that hold lithium by two oxygens at once (``CHELATING``)."""
+    from rdkit import Chem
+
+    pattern = Chem.MolFromSmarts(CHELATING)
+    return [
+        solvent.name
+        for solvent, _ in formulation.solvents
+        if Chem.MolFromSmiles(solvent.smiles).HasSubstructMatch(pattern)
+    ]
 
 
 def solvent_viscosity_mPa_s(formulation: Formulation) -> tuple[float, list[str]]:

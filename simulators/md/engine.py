@@ -15,7 +15,7 @@ from saltloop.simulators.failures import openmm_failure
 from saltloop.simulators.forces.force_model import ForceModel
 from saltloop.simulators.forces.forcefield import molecule_ranges
 
-from .annealing import why_anneal
+from .annealing import annealing_of
 from .contexts import at_edge, context_of
 from .equilibration import averaged_part, why_not_converged
 from .platforms import ChosenPlatform
@@ -55,11 +55,11 @@ class Simulation:
         self._atom_masses = np.array([atom.mass for species, _ in self._ranges for atom in species.atoms])
         self._degrees = 3 * self.contents.n_atoms - self.forces.n_constraints(self.contents.molecules)
         self._temperature_K = self.contents.formulation.temperature_K
-        self.why_annealed = why_anneal(self.contents.formulation, self.protocol.anneal)
+        anneal, self.why_annealed = annealing_of(self.contents.formulation, self.protocol.anneal)
         self.stages = stages_of(
             self.protocol,
             has_fixed_density=self.fixed_density_g_cm3 is not None,
-            is_annealed=bool(self.why_annealed),
+            anneal=anneal,
             gentleness=self.gentleness,
         )
         self.store = Store(self.folder, self.fingerprint)

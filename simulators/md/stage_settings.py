@@ -37,16 +37,19 @@ class Nvt(Settings):
 
 
 class Anneal(Settings):
-    """Heating at constant volume, before the pressure is let in, so that a viscous liquid forgets how it was packed.
+    """Heating at constant volume, before the pressure is let in, so that a slow liquid forgets how it was packed.
 
     A quarter of the time to heat, a half at the peak, a quarter to cool.
     """
 
     when: Literal["auto", "always", "never"] = "auto"
-    """``auto``: where any of the three limits below says that the liquid is slow."""
+    """``auto``: where any of the three limits below says that the liquid is slow, or a solvent chelates lithium."""
     rise_K: float = Field(150.0, gt=0, le=500)
     """The peak above the liquid's own temperature."""
     duration_ps: float = Field(100.0, gt=0)
+    exchange_ps: float = Field(400.0, ge=0)
+    """At least this long where a solvent chelates lithium: a glyme keeps it for a nanosecond at 298 K, so that a run
+    would keep the ion pairs of its packing."""
     timestep_fs: float = Field(2.0, gt=0, le=5)
     friction_per_ps: float = Field(5.0, gt=0)
     above_mPa_s: float = Field(1.5, gt=0)

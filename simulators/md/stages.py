@@ -87,9 +87,12 @@ class Stage:
 
 
 def stages_of(
-    protocol: Protocol, *, has_fixed_density: bool, is_annealed: bool, gentleness: Gentleness
+    protocol: Protocol, *, has_fixed_density: bool, anneal: Anneal | None, gentleness: Gentleness
 ) -> tuple[Stage, ...]:
-    """The stages of a protocol. Without a constant-pressure stage there is nothing to settle from."""
+    """The stages of a protocol, with the annealing that the liquid needs (``annealing.annealing_of``).
+
+    Without a constant-pressure stage there is nothing to settle from.
+    """
 
     def stage(
         name: str, words: str, settings: Nvt | Npt | Anneal, *, stretch: float = 1.0, most_ps: float | None = None
@@ -112,8 +115,8 @@ def stages_of(
         stage("soften", "soft start", protocol.soften, stretch=gentleness.stretch),
         stage("nvt", "constant volume", protocol.equilibrate_nvt),
     ]
-    if is_annealed and protocol.anneal is not None:
-        stages.append(stage("anneal", "annealing", protocol.anneal, stretch=gentleness.stretch))
+    if anneal is not None:
+        stages.append(stage("anneal", "annealing", anneal, stretch=gentleness.stretch))
     if not has_fixed_density:
         stages.append(stage("npt", "constant pressure", npt, most_ps=npt.max_duration_ps))
         stages.append(stage("settle", "settling at the mean density", protocol.settle))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from saltloop.chemistry.formulation import Formulation
 from saltloop.simulators.contents import BoxContents
+from saltloop.simulators.md.annealing import annealing_of
 from saltloop.simulators.md.control_settings import SlowLiquid
 from saltloop.simulators.md.hotter import temperatures_K
 from saltloop.simulators.md.protocols import Protocol
@@ -57,23 +59,23 @@ def estimate(
         started = time.perf_counter()
         potential.energy_and_forces(positions, edge_nm)
         times.append(time.perf_counter() - started)
-    n_calls = calls_of(protocol, contents.formulation.temperature_K, is_density_fixed=is_density_fixed)
+    n_calls = calls_of(protocol, contents.formulation, is_density_fixed=is_density_fixed)
     return Estimate(float(np.median(times)), n_calls, contents.n_atoms)
 
 
-def calls_of(protocol: Protocol, temperature_K: float, *, is_density_fixed: bool) -> int:
-    """Force calls of the longest run that a protocol allows: all replicas; annealing and hotter temperatures if it may.
+def calls_of(protocol: Protocol, formulation: Formulation, *, is_density_fixed: bool) -> int:
+    """Force calls of the longest run that a protocol allows: all replicas, the liquid's annealing, hotter temperatures.
 
     One a step, two more for each attempt of the barostat, and about two for each iteration of the minimiser.
     """
-    may_anneal = protocol.anneal is not None and protocol.anneal.when != "never"
-    stages = stages_of(protocol, has_fixed_density=is_density_fixed, is_annealed=may_anneal, gentleness=Gentleness())
+    anneal, _ = annealing_of(formulation, protocol.anneal)
+    stages = stages_of(protocol, has_fixed_density=is_density_fixed, anneal=anneal, gentleness=Gentleness())
     calls = 2.0 * protocol.minimise.max_iterations
     for stage in stages:
         calls += stage.max_cost
         if isinstance(stage.settings, Npt):
             calls += 2 * stage.max_cost / stage.settings.barostat_interval_steps
-    return round(calls * protocol.replicas * _n_temperatures(protocol.slow, temperature_K))
+    return round(calls * protocol.replicas * _n_temperatures(protocol.slow, formulation.temperature_K))
 
 
 def _n_temperatures(slow: SlowLiquid | None, temperature_K: float) -> int:

@@ -296,12 +296,13 @@ def test_a_run_over_its_budget_is_refused_with_the_estimate(tmp_path):
 def test_calls_are_counted_over_stages_replicas_and_temperatures():
     protocol = MLFFSpec(protocol=SHORT).resolved_protocol()
     steps = 200 + 50 + 200
-    assert calls_of(protocol, 298.15, is_density_fixed=True) == steps + 2 * protocol.minimise.max_iterations
+    once = calls_of(protocol, LIQUID, is_density_fixed=True)
+    assert once == steps + 2 * protocol.minimise.max_iterations
     twice = protocol.model_copy(update={"replicas": 2})
-    assert calls_of(twice, 298.15, is_density_fixed=True) == 2 * calls_of(protocol, 298.15, is_density_fixed=True)
-    assert calls_of(protocol, 298.15, is_density_fixed=False) > calls_of(protocol, 298.15, is_density_fixed=True)
-    annealed = MLFFSpec(protocol={**SHORT, "anneal": {"duration_ps": 0.5, "timestep_fs": 1.0}}).resolved_protocol()
-    assert calls_of(annealed, 298.15, is_density_fixed=True) == calls_of(protocol, 298.15, is_density_fixed=True) + 500
+    assert calls_of(twice, LIQUID, is_density_fixed=True) == 2 * once
+    assert calls_of(protocol, LIQUID, is_density_fixed=False) > once
+    annealed = {**SHORT, "anneal": {"when": "always", "duration_ps": 0.5, "exchange_ps": 0.0, "timestep_fs": 1.0}}
+    assert calls_of(MLFFSpec(protocol=annealed).resolved_protocol(), LIQUID, is_density_fixed=True) == once + 500
 
 
 def test_a_grid_has_the_box_full_of_molecules_apart():

@@ -151,6 +151,22 @@ def test_too_few_samples_of_the_structure_are_said():
     assert any("3 sample(s) of the structure are too few" in warning for warning in found.warnings)
 
 
+def test_neighbours_that_stay_for_the_whole_run_are_said():
+    sites, edge = sites_of(BOX), BOX.edge_nm(1.2)
+    held = structure_of(10, n=1)[0]
+    lithium = np.flatnonzero(sites.labels == "Li")
+    held[np.flatnonzero(sites.labels == "EC carbonyl O")[: len(lithium)]] = held[lithium] + [0.2, 0, 0]
+    structure = np.repeat(held[None] % edge, 200, axis=0)
+    found = analysed(walking(10, structure=structure, structure_ps=2.0))
+    warning = next(one for one in found.warnings if one.startswith("lithium keeps"))
+    assert "EC for about" in warning
+    assert "the error bars do not cover that" in warning
+
+
+def test_neighbours_that_come_and_go_are_not(results):
+    assert not any(one.startswith("lithium keeps") for one in results.warnings)
+
+
 def test_a_drifting_energy_is_said():
     trajectory = walking(10)
     drifting = trajectory.potentials_kJ_mol + np.linspace(0, 2000, trajectory.potentials_kJ_mol.size)

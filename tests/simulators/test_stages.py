@@ -2,7 +2,7 @@
 
 import pytest
 from saltloop.chemistry.formulation import Formulation
-from saltloop.simulators.md.annealing import solvent_viscosity_mPa_s, why_anneal
+from saltloop.simulators.md.annealing import annealing_of, chelating_solvents, solvent_viscosity_mPa_s
 from saltloop.simulators.md.protocols import resolve_protocol
 from saltloop.simulators.md.stage_settings import Anneal
 from saltloop.simulators.md.stages import Gentleness, stages_of
@@ -11,10 +11,11 @@ ORDER = ("soften", "nvt", "anneal", "npt", "settle", "produce")
 
 
 def stages(spec="quick", *, has_fixed_density=False, is_annealed=False, level=0):
+    protocol = resolve_protocol(spec)
     found = stages_of(
-        resolve_protocol(spec),
+        protocol,
         has_fixed_density=has_fixed_density,
-        is_annealed=is_annealed,
+        anneal=protocol.anneal if is_annealed else None,
         gentleness=Gentleness(level),
     )
     return {stage.name: stage for stage in found}
@@ -73,18 +74,40 @@ def test_annealing_rises_to_its_peak_and_comes_back():
         ("3 mol/kg LiFSI in DME", "3 mol/kg of salt"),
         ("1 mol/kg LiPF6 in EMC at 253.15 K", "253.15 K, below"),
         ("1 mol/kg LiTFSI in 4-Glyme", "the viscosity of 4-Glyme is unknown"),
+        ("0.5 mol/kg LiTFSI in DME:DOL 1:1 (v/v)", "lithium leaves DME slowly"),
+        ("0.5 mol/kg LiTFSI in DOL", ""),
+        ("DME", ""),
     ],
 )
 def test_slow_liquids_are_annealed_for_a_stated_reason(text, words):
-    why = why_anneal(Formulation.parse(text), Anneal())
+    anneal, why = annealing_of(Formulation.parse(text), Anneal())
     assert words in why
-    assert bool(why) == bool(words)
+    assert bool(anneal) == bool(why) == bool(words)
 
 
 def test_annealing_can_be_forced_and_forbidden():
     liquid = Formulation.parse("1 mol/kg LiPF6 in PC")
-    assert why_anneal(liquid, None) == why_anneal(liquid, Anneal(when="never")) == ""
-    assert why_anneal(Formulation.parse("AN at 298.15 K"), Anneal(when="always"))
+    assert annealing_of(liquid, None) == annealing_of(liquid, Anneal(when="never")) == (None, "")
+    assert annealing_of(Formulation.parse("AN at 298.15 K"), Anneal(when="always"))[0] == Anneal(when="always")
+
+
+def test_annealing_lasts_until_chelated_lithium_can_change_its_neighbours():
+    settings = Anneal(duration_ps=50, exchange_ps=400)
+    lengths = {
+        text: annealing_of(Formulation.parse(text), settings)[0].duration_ps
+        for text in ("1 mol/kg LiTFSI in PC", "1 mol/kg LiTFSI in PC:DME 1:1 (w/w)")
+    }
+    assert list(lengths.values()) == [50, 400]
+    longer = Anneal(duration_ps=1000, exchange_ps=400)
+    assert annealing_of(Formulation.parse("1 mol/kg LiTFSI in DME"), longer)[0].duration_ps == 1000
+
+
+def test_two_ether_oxygens_on_neighbouring_carbons_chelate():
+    def chelate(names):
+        return chelating_solvents(Formulation.parse(f"{':'.join(names)} {':'.join('1' * len(names))} (w/w)"))
+
+    assert chelate(["DME", "2-Glyme", "4-Glyme"]) == ["DME", "2-Glyme", "4-Glyme"]
+    assert chelate(["DOL", "THF", "DMM", "EC"]) == []
 
 
 def test_the_viscosity_of_a_mixture_lies_between_its_solvents():
