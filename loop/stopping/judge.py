@@ -124,10 +124,14 @@ def _used(used: float, at: float, words: str) -> tuple[bool, dict[str, Any], str
 def _improvement(
     rule: Improvement | ImprovementAgainstUncertainty, record: CampaignRecord, predicted: Predicted
 ) -> tuple[bool, dict[str, Any], str]:
-    """By how much the last rounds raised the best, as the surrogate sees all of it now."""
-    rounds = [batch for batch in record.batches if batch["is_round"]]
+    """By how much the last rounds raised the best, as the surrogate sees all of it now.
+
+    A round in which everything failed tells nothing of what is left, and does not count.
+    """
+    told = {candidate.iteration for candidate in record.candidates.values() if candidate.status == "completed"}
+    rounds = [batch for batch in record.batches if batch["is_round"] and batch["iteration"] in told]
     if len(rounds) < rule.over_rounds:
-        words = f"{len(rounds)} of the {rule.over_rounds} rounds that the improvement is judged over are done"
+        words = f"{len(rounds)} of the {rule.over_rounds} rounds that the improvement is judged over have results"
         return False, {"n_rounds": len(rounds)}, words
     first = rounds[-rule.over_rounds]
     earlier = [p for key, p in predicted.items() if record.candidates[key].iteration < first["iteration"]]

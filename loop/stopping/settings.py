@@ -45,7 +45,7 @@ class Money(_Rule):
 
 
 class Improvement(_Rule):
-    """The last rounds raised the best conductivity, as the surrogate sees it now, by less than this."""
+    """The last rounds with results raised the best conductivity, as the surrogate sees it now, by less than this."""
 
     rule: Literal["improvement"]
     below_mS_cm: float = Field(gt=0)

@@ -90,6 +90,18 @@ def test_improvement_cannot_be_judged_too_early():
     assert not judge(rule, record(0.5), predictions(9.0))["holds"]
 
 
+def test_rounds_in_which_everything_failed_say_nothing_of_the_improvement():
+    rule = Improvement(rule="improvement", below_mS_cm=0.3, over_rounds=2)
+    history = record(0.5, 0.5, 0.5, 0.5)
+    history.candidates["c2"].status = history.candidates["c3"].status = "failed"
+    verdict = judge(rule, history, predictions(9.0, 9.4))
+    assert not verdict["holds"]
+    assert "cannot be judged" in verdict["words"], "both rounds with results are those judged: nothing is before them"
+    history.candidates["c3"].status = "completed"
+    predicted = {**predictions(9.0, 9.4), "c3": (9.5, 0.5)}
+    assert judge(rule, history, predicted)["figures"]["gain_mS_cm"] == pytest.approx(0.5), "c1 and c3 over c0"
+
+
 def test_improvement_against_uncertainty():
     rule = ImprovementAgainstUncertainty(rule="improvement_against_uncertainty", below=1.0, over_rounds=1)
     history = record(0.5, 0.5)
