@@ -94,11 +94,13 @@ class SpeciesDefinition(BaseModel):
     """1/K."""
     apparent_molar_volume: float | None = Field(default=None, gt=-50, lt=2000)
     """Salts, cm3/mol in solution; estimated from the structure where it is not given."""
-    melting_point: float | None = None
-    boiling_point: float | None = None
-    flash_point: float | None = None
-    relative_permittivity: float | None = None
-    viscosity: float | None = None
+    melting_point: float | None = Field(default=None, gt=0, lt=2000)
+    """K, as the next two: a negative number was meant in degrees Celsius."""
+    boiling_point: float | None = Field(default=None, gt=0, lt=2000)
+    flash_point: float | None = Field(default=None, gt=0, lt=2000)
+    relative_permittivity: float | None = Field(default=None, ge=1, lt=1000)
+    viscosity: float | None = Field(default=None, gt=0, lt=1e6)
+    """mPa s."""
     source: str = "campaign file"
 
 

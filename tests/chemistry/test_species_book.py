@@ -169,3 +169,20 @@ def test_the_builtin_book_is_not_changed_by_a_users_species() -> None:
 def test_a_bad_definition_is_refused_with_the_reason(definition: dict[str, str], message: str) -> None:
     with pytest.raises(FormulationError, match=message):
         BOOK.with_species([SpeciesDefinition.model_validate(definition)])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("viscosity", 0.0),
+        ("viscosity", -1.0),
+        ("melting_point", -45.0),
+        ("flash_point", 0.0),
+        ("relative_permittivity", 0.5),
+    ],
+)
+def test_impossible_properties_of_own_species_are_refused_by_name(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=key):
+        SpeciesDefinition.model_validate(
+            {"name": "MTFEC", "kind": "solvent", "smiles": "COC(=O)OCC(F)(F)F", key: value}
+        )
