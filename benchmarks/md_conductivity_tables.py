@@ -119,19 +119,25 @@ def _without_pairing(one: Compared) -> Compared:
 def _liquids(one: Compared, rows: Sequence[Row]) -> str:
     by_liquid = {row["liquid"]: row for row in rows}
     lines = [
-        "| electrolyte | measured | simulated | deviation | calibrated, left out | g/cm³ | atoms | ns | h | for |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| electrolyte | measured | simulated | deviation | calibrated, left out | Li with an anion | g/cm³ | atoms | "
+        "ns | h | for |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for k, liquid in enumerate(one.electrolytes):
         row = by_liquid[str(liquid.formulation)]
         lines.append(
             f"| {liquid.formulation} | {one.measured[k]:.2f} | {one.simulated[k]:.2f} ± {one.error[k]:.2f} | "
             f"{100 * (one.simulated[k] / one.measured[k] - 1):+.0f} % | "
-            f"{one.calibrated[k]:.2f} ± {one.calibrated_error[k]:.2f} | {float(row['density (g/cm3)']):.3f} | "
-            f"{row['n_atoms']} | {float(row['produced_ps']) / 1e3:g} | {float(row['wall_s']) / 3600:.1f} | "
-            f"{liquid.used_for} |"
+            f"{one.calibrated[k]:.2f} ± {one.calibrated_error[k]:.2f} | {_paired(row)} | "
+            f"{float(row['density (g/cm3)']):.3f} | {row['n_atoms']} | {float(row['produced_ps']) / 1e3:g} | "
+            f"{float(row['wall_s']) / 3600:.1f} | {liquid.used_for} |"
         )
     return "\n".join(lines)
+
+
+def _paired(row: Row) -> str:
+    free = float(row["fraction_solvent_separated (1)"])
+    return f"{100 * (1 - free):.0f} ± {100 * float(row['fraction_solvent_separated (1) error']):.0f} %"
 
 
 def _percent(values: np.ndarray) -> str:
