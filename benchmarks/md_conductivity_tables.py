@@ -43,9 +43,10 @@ def report(rows: Sequence[Row], plot: Path | None) -> str:
         return "No electrolyte has been simulated yet."
     estimators = sorted({name[: -len(" (mS/cm)")] for row in rows for name in row if name.endswith(" (mS/cm)")})
     found = [one for one in (compare(name, rows, known) for name in estimators) if one]
-    text = [_measures(found, len(rows)), _liquids(next(one for one in found if one.estimator == REPORTED), rows)]
+    reported = next(one for one in found if one.estimator == REPORTED)
+    text = [_measures(found, len(rows)), _against_errors(reported), _liquids(reported, rows)]
     if plot is not None:
-        parity_plot(next(one for one in found if one.estimator == REPORTED), plot)
+        parity_plot(reported, plot)
         text.append(f"![Simulated and measured conductivity](images/{plot.name})")
     return "\n\n".join(text)
 
@@ -104,6 +105,17 @@ def _measures(found: Sequence[Compared], n_rows: int) -> str:
         f"≤ {100 * TARGETS['calibrated']:.0f} % | |"
     )
     return "\n".join(lines)
+
+
+def _against_errors(one: Compared) -> str:
+    """How far the deviations go beyond what the runs' own standard errors let expect."""
+    in_errors = (one.simulated - one.measured) / one.error
+    expected = np.sqrt(2 / np.pi) * one.error / one.measured
+    return (
+        f"Simulated less measured is {np.sqrt((in_errors**2).mean()):.2f} stated standard errors in the root mean "
+        f"square (largest: {np.abs(in_errors).max():.1f}); errors of that size alone would give a mean absolute "
+        f"deviation of {_percent(expected)}."
+    )
 
 
 def _without_pairing(one: Compared) -> Compared:
