@@ -1,4 +1,7 @@
-"""A benchmark of molecular dynamics as a list of jobs, each in a folder of its own and resumed where it was killed."""
+"""A benchmark of molecular dynamics as a list of jobs, each in a folder of its own and resumed where it was killed.
+
+Several processes with one ``--out`` share the work.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from md_results import remember, row_of, show
+from md_results import held, remember, row_of, show
 from saltloop.chemistry.formulation import Formulation
 from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.oracle import OracleOutcome
@@ -64,22 +67,27 @@ def _run(
     n_run, is_good = 0, True
     for task in tasks:
         folder = arguments.out / task.slug
-        if not (folder / "result.json").exists():
-            if n_run == arguments.only:
-                continue
-            n_run += 1
-            print(f"{task.name} ...", file=sys.stderr, flush=True)
-        spec = {
-            "kind": "openmm",
-            "protocol": task.protocol,
-            "platform": arguments.platform,
-            "threads": arguments.threads,
-        }
-        write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=task.formulation, seed=SEED)
-        outcome = run_job(folder)
+        is_finished = (folder / "result.json").exists()
+        if not is_finished and n_run == arguments.only:
+            continue
+        with held(folder, waits=is_finished) as is_held:
+            outcome = _outcome(task, folder, arguments, is_finished=is_finished) if is_held else None
+        if outcome is None:
+            print(f"{task.name} is another process's", file=sys.stderr, flush=True)
+            continue
+        n_run += not is_finished
         if outcome.failure:
             is_good = False
             print(f"{task.name}: {outcome.failure.reason}", file=sys.stderr, flush=True)
         else:
             remember({**row_of(task.name, outcome), **more(folder, outcome)}, results)
     return is_good
+
+
+def _outcome(task: Task, folder: Path, arguments: argparse.Namespace, *, is_finished: bool) -> OracleOutcome:
+    """Run, or read where it is finished."""
+    if not is_finished:
+        print(f"{task.name} ...", file=sys.stderr, flush=True)
+    spec = {"kind": "openmm", "protocol": task.protocol, "platform": arguments.platform, "threads": arguments.threads}
+    write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=task.formulation, seed=SEED)
+    return run_job(folder)
