@@ -172,7 +172,7 @@ def parity_plot(one: Compared, path: Path) -> None:
     salts = sorted({liquid.formulation.salts[0][0].name for liquid in one.electrolytes})
     colours = {salt: f"C{k}" for k, salt in enumerate(salts)}
     low = 0.8 * min(one.measured.min(), one.simulated.min(), one.calibrated.min())
-    high = 1.25 * max(one.measured.max(), one.simulated.max(), one.calibrated.max())
+    high = 1.08 * float(max(one.measured.max(), (one.simulated + one.error).max()))
     panels = (
         ("raw", one.simulated, one.error),
         ("calibrated by the other liquids", one.calibrated, one.calibrated_error),
