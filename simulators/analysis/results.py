@@ -183,17 +183,16 @@ def _warnings(motion: Motion) -> list[str]:
 
 
 def _warnings_of_neighbours(solvation: Solvation, run_ps: float) -> list[str]:
-    held = {
-        name: stay.time_ps
+    held = [
+        f"{name} for {'at least' if stay.is_lower_bound else 'about'} {float(f'{stay.time_ps:.2g}'):g} ps"
         for name, stay in solvation.residence.items()
         if stay is not None and solvation.molecules[name][0] >= MIN_BOUND and MIN_STAYS * stay.time_ps > run_ps
-    }
+    ]
     if not held:
         return []
-    stays = " and ".join(f"{name} for about {float(f'{time_ps:.2g}'):g} ps" for name, time_ps in held.items())
     return [
-        f"lithium keeps {stays}, in a run of {run_ps:.4g} ps: which ions are paired, and with it the conductivity, is "
-        "what equilibration left; the error bars do not cover that"
+        f"lithium keeps {' and '.join(held)}, in a run of {run_ps:.4g} ps: which ions are paired, and with it "
+        "the conductivity, is what equilibration left; the error bars do not cover that"
     ]
 
 

@@ -159,7 +159,7 @@ def test_neighbours_that_stay_for_the_whole_run_are_said():
     structure = np.repeat(held[None] % edge, 200, axis=0)
     found = analysed(walking(10, structure=structure, structure_ps=2.0))
     warning = next(one for one in found.warnings if one.startswith("lithium keeps"))
-    assert "EC for about" in warning
+    assert "EC for at least" in warning
     assert "the error bars do not cover that" in warning
 
 
