@@ -39,7 +39,7 @@ PROTOCOL = {
     "slow": None,
     "analysis": ANALYSIS,
 }
-"""The same for all, and nothing in it depends on what is found: 10 to 35 minutes for each on one core."""
+"""The same for all, and nothing in it depends on what is found: 10 to 45 minutes for each on one core."""
 SEED = 1
 
 

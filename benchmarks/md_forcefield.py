@@ -5,9 +5,8 @@
 
 The heat of vaporisation is that to an ideal gas: mean potential energy of one molecule alone (Langevin dynamics,
 100 ps) less that of a molecule in the liquid, plus RT. ``D eta`` is the self-diffusion coefficient for an infinite box
-times the measured viscosity of the species table: by Stokes and Einstein it is about the same for molecules of one
-size, so that a liquid in which it is far below that of others is too viscous. Each combination is a job in a folder of
-its own.
+times the measured viscosity of the species table, beside what Zwanzig's form of the Stokes-Einstein law gives for
+molecules of that volume: a liquid far below is too viscous. Each combination is a job in a folder of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +20,10 @@ from md_results import FOLDER, read_rows
 from md_tasks import SEED, Task, main
 from saltloop.chemistry.formulation import Formulation
 from saltloop.chemistry.species import SpeciesBook
+from saltloop.simulators.analysis.finite_size import BOLTZMANN_J_K
+from saltloop.simulators.analysis.viscosity import STOKES_EINSTEIN
 from saltloop.simulators.checkpoints import read_checkpoint, read_pieces
+from saltloop.simulators.contents import AVOGADRO_PER_MOL
 from saltloop.simulators.forces.forcefield import build_system
 from saltloop.simulators.forces.settings import ForceFieldSettings
 from saltloop.simulators.forces.species_parameters import SpeciesParameters, parameters_of
@@ -99,8 +101,9 @@ def gas_kJ_mol(species: SpeciesParameters, settings: ForceFieldSettings, tempera
 def table() -> str:
     """In Markdown."""
     lines = [
-        "| solvent | charges, σ, ε × | density g/cm³ | measured | vaporisation kJ/mol | D 10⁻¹⁰ m²/s | D η, pN |",
-        "|---|---|---|---|---|---|---|",
+        "| solvent | charges, σ, ε × | density g/cm³ | measured | vaporisation kJ/mol | D 10⁻¹⁰ m²/s | D η, pN | "
+        "over the law |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     rows = {row["liquid"]: row for row in read_rows(RESULTS)}
     for text, scales in RUNS:
@@ -110,11 +113,14 @@ def table() -> str:
         solvent = SpeciesBook.builtin().solvent(text.split()[0])
         diffusion, error = (float(row[f"diffusion_coefficient_{solvent.name} (m2/s){of}"]) for of in ("", " error"))
         eta = solvent.properties.get("viscosity")
-        friction = f"{diffusion * eta.value * 1e-3 * 1e12:.2f}" if eta else ""
+        friction = diffusion * eta.value * 1e-3 if eta else None
+        volume_m3 = solvent.molar_mass * 1e-6 / (solvent.properties["density"].value * AVOGADRO_PER_MOL)
+        law = STOKES_EINSTEIN * BOLTZMANN_J_K * Formulation.parse(text).temperature_K / volume_m3 ** (1 / 3)
+        fluidity = f"{friction * 1e12:.2f} | {friction / law:.2f}" if friction else " | "
         lines.append(
             f"| {text} | {' '.join(f'{value:g}' for value in scales.values())} | {float(row['density (g/cm3)']):.3f} ± "
             f"{float(row['density (g/cm3) error']):.3f} | {solvent.properties['density'].value:.3f} | "
-            f"{float(row['vaporisation (kJ/mol)']):.1f} | {diffusion * 1e10:.1f} ± {error * 1e10:.1f} | {friction} |"
+            f"{float(row['vaporisation (kJ/mol)']):.1f} | {diffusion * 1e10:.1f} ± {error * 1e10:.1f} | {fluidity} |"
         )
     return "\n".join(lines)
 
