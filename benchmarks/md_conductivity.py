@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from md_conductivity_tables import report
 from md_reanalyse import reanalysed
 from md_reference import Electrolyte, electrolytes
-from md_results import FOLDER, held, read_rows, remember, row_of, show
+from md_results import FOLDER, alone_in, read_rows, remember, row_of, show
 from saltloop.chemistry.species import SpeciesBook
 from saltloop.simulators.job import read_outcome, run_job, write_job
 from saltloop.simulators.oracle import OracleOutcome, UnsupportedFormulationError, build_oracle
@@ -70,10 +71,8 @@ def main() -> int:
         if not is_finished and (why_not := _why_unsupported(one, arguments)):
             print(f"{one.formulation} is left for later: {why_not}", file=sys.stderr, flush=True)
             continue
-        with held(folder, waits=is_finished) as is_held:
-            outcome = _outcome(one, folder, arguments) if is_held else None
+        outcome = alone_in(folder, str(one.formulation), partial(_outcome, one, folder, arguments))
         if outcome is None:
-            print(f"{one.formulation} is another process's", file=sys.stderr, flush=True)
             continue
         n_run += not is_finished
         if outcome.failure:

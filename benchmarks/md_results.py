@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def remember(row: dict[str, str], path: Path) -> None:
             writer.writeheader()
             writer.writerows(rows.values())
         temporary.replace(path)
+
+
+def alone_in(folder: Path, name: str, run: Callable[[], OracleOutcome]) -> OracleOutcome | None:
+    """What ``run`` gives for a job's folder while no other process works there; None, and said, where one does."""
+    with held(folder, waits=(folder / "result.json").exists()) as is_held:
+        if is_held:
+            return run()
+    print(f"{name} is another process's", file=sys.stderr, flush=True)
+    return None
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from md_results import held, remember, row_of, show
+from md_results import alone_in, remember, row_of, show
 from saltloop.chemistry.formulation import Formulation
 from saltloop.simulators.job import run_job, write_job
 from saltloop.simulators.oracle import OracleOutcome
@@ -70,10 +71,8 @@ def _run(
         is_finished = (folder / "result.json").exists()
         if not is_finished and n_run == arguments.only:
             continue
-        with held(folder, waits=is_finished) as is_held:
-            outcome = _outcome(task, folder, arguments, is_finished=is_finished) if is_held else None
+        outcome = alone_in(folder, task.name, partial(_outcome, task, folder, arguments))
         if outcome is None:
-            print(f"{task.name} is another process's", file=sys.stderr, flush=True)
             continue
         n_run += not is_finished
         if outcome.failure:
@@ -84,9 +83,9 @@ def _run(
     return is_good
 
 
-def _outcome(task: Task, folder: Path, arguments: argparse.Namespace, *, is_finished: bool) -> OracleOutcome:
+def _outcome(task: Task, folder: Path, arguments: argparse.Namespace) -> OracleOutcome:
     """Run, or read where it is finished."""
-    if not is_finished:
+    if not (folder / "result.json").exists():
         print(f"{task.name} ...", file=sys.stderr, flush=True)
     spec = {"kind": "openmm", "protocol": task.protocol, "platform": arguments.platform, "threads": arguments.threads}
     write_job(folder, job_key=folder.name, oracle_spec=spec, formulation=task.formulation, seed=SEED)
