@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from .errors import FormulationError, UnknownSpeciesError
 
@@ -72,6 +72,15 @@ class Species(BaseModel):
         return self.name
 
 
+def _is_kelvin(value: float) -> float:
+    if not 0 < value < 2000:
+        raise ValueError("a temperature in K is wanted here, above 0 and below 2000; add 273.15 to degrees Celsius")
+    return value
+
+
+Kelvin = Annotated[float, AfterValidator(_is_kelvin)]
+
+
 class SpeciesDefinition(BaseModel):
     """A species as a user writes it under ``species:`` in a campaign file.
 
@@ -94,10 +103,9 @@ class SpeciesDefinition(BaseModel):
     """1/K."""
     apparent_molar_volume: float | None = Field(default=None, gt=-50, lt=2000)
     """Salts, cm3/mol in solution; estimated from the structure where it is not given."""
-    melting_point: float | None = Field(default=None, gt=0, lt=2000)
-    """K, as the next two: a negative number was meant in degrees Celsius."""
-    boiling_point: float | None = Field(default=None, gt=0, lt=2000)
-    flash_point: float | None = Field(default=None, gt=0, lt=2000)
+    melting_point: Kelvin | None = None
+    boiling_point: Kelvin | None = None
+    flash_point: Kelvin | None = None
     relative_permittivity: float | None = Field(default=None, ge=1, lt=1000)
     viscosity: float | None = Field(default=None, gt=0, lt=1e6)
     """mPa s."""
